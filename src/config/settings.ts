@@ -1,0 +1,84 @@
+/**
+ * Every setting of Hearth: one table of key, default, unit, range and meaning. `HEARTH_PORT` sets `port`, and so does
+ * `--port`; nothing else reads the process's environment. docs/configuration.md is generated from this table.
+ */
+export interface Setting<T> {
+  readonly default: T;
+  readonly doc: string;
+  readonly unit?: string;
+  readonly min?: number;
+  readonly max?: number;
+  readonly values?: readonly string[];
+}
+
+export const settings = {
+  port: { default: 4566, min: 0, max: 65_535, doc: "Port of the endpoint; 0 takes a free one." },
+  host: { default: "127.0.0.1", doc: "Address of the endpoint. Beyond loopback, `accessKeys` is required." },
+  dataDir: { default: "/var/lib/hearth", doc: "Directory of everything durable." },
+  accessKeys: {
+    default: "",
+    doc: "Comma-separated `ID:SECRET` pairs. When set, every request must be signed with one of them.",
+  },
+  sandbox: { default: "runc", values: ["runc", "crun", "runsc"], doc: "OCI runtime that makes the sandboxes." },
+  cpuMode: {
+    default: "share",
+    values: ["share", "quota"],
+    doc: "`share`: CPU in proportion to memory while there is contention; `quota`: never more than that, as on Lambda.",
+  },
+  egress: { default: "open", values: ["open", "none"], doc: "Whether functions reach addresses beyond the host." },
+  egressAllow: {
+    default: "",
+    doc: "Comma-separated CIDRs that functions may reach although they are private, host or metadata addresses.",
+  },
+  diskBytesPerSecond: {
+    default: 0,
+    min: 0,
+    unit: "bytes/s",
+    doc: "Cap on each sandbox's disk reads and writes; 0 is open.",
+  },
+  networkBytesPerSecond: {
+    default: 0,
+    min: 0,
+    unit: "bytes/s",
+    doc: "Cap on each sandbox's egress, each way; 0 is open.",
+  },
+  accountConcurrency: { default: 1000, min: 1, max: 100_000, doc: "Invocations of one account that may run at once." },
+  keepAliveMs: { default: 600_000, min: 0, unit: "ms", doc: "How long an idle environment is kept." },
+  environmentLifeMsMax: {
+    default: 50_400_000,
+    min: 1000,
+    unit: "ms",
+    doc: "Age at which an environment is drained and replaced (14 h).",
+  },
+  poolMin: {
+    default: 2,
+    min: 0,
+    max: 1000,
+    doc: "Booted sandboxes kept ready for each runtime and memory size in use.",
+  },
+  poolMax: { default: 64, min: 0, max: 2000, doc: "Most booted sandboxes kept ready for one runtime and memory size." },
+  logBytesMax: { default: 1_073_741_824, min: 1_048_576, unit: "bytes", doc: "Disk that all function logs may take." },
+  logRetentionDays: {
+    default: 30,
+    min: 1,
+    unit: "days",
+    doc: "Age after which log events are dropped, unless a group says otherwise.",
+  },
+  logBytesPerSecond: {
+    default: 4_194_304,
+    min: 1024,
+    unit: "bytes/s",
+    doc: "Log output of one environment beyond which lines are dropped and counted.",
+  },
+  uidBase: {
+    default: 2_000_000_000,
+    min: 65_536,
+    max: 4_000_000_000,
+    doc: "First host uid of the ranges that sandboxes run in. Must not overlap /etc/subuid.",
+  },
+} as const satisfies Record<string, Setting<string | number>>;
+
+type Widen<T> = T extends number ? number : T extends string ? string : never;
+
+/** Every setting with its value, frozen. */
+export type Config = { readonly [K in keyof typeof settings]: Widen<(typeof settings)[K]["default"]> };

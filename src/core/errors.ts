@@ -1,0 +1,33 @@
+/**
+ * Errors that an API caller sees. Three questions are answered by the code alone: whose fault it is, whether the same
+ * request may be tried again, and (through the service's schema) what the wire says.
+ *
+ * A failed *function* is no error here: it is data in the invocation's result.
+ */
+
+/** An expected refusal: `code` is the name of AWS's error shape, `message` AWS's text, `fields` further members. */
+export class ApiError extends Error {
+  readonly code: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+
+  constructor(code: string, message: string, fields: Readonly<Record<string, unknown>> = {}) {
+    super(message);
+    this.name = "ApiError";
+    this.code = code;
+    this.fields = fields;
+  }
+}
+
+/**
+ * The platform cannot serve the request just now: a full queue, a worker that is gone. Retryable; the wire says 429 or
+ * 500 with AWS's retryable codes. Never thrown for the caller's mistakes.
+ */
+export class UnavailableError extends Error {
+  readonly reason: "busy" | "worker-gone" | "no-capacity" | "closing";
+
+  constructor(reason: UnavailableError["reason"], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "UnavailableError";
+    this.reason = reason;
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * The documents by which control plane and data plane meet: what the control plane knows of a function, written to the
+ * engine's records and watched by the data plane, which never asks the control plane.
+ *
+ * Keys: `[account, region, "function", name]` holds `FunctionRecord`;
+ * `[account, region, "function-version", name, number]` holds `FunctionConfiguration` of a published version.
+ */
+import type { Scope } from "./identity.ts";
+
+export const latestVersion = "$LATEST";
+
+export type FunctionState = "Pending" | "Active" | "Inactive" | "Failed";
+export type LastUpdateStatus = "Successful" | "InProgress" | "Failed";
+
+export interface LoggingConfig {
+  readonly format: "Text" | "JSON";
+  /** Only with JSON: the least level that a function's own lines must have. */
+  readonly applicationLevel?: "TRACE" | "DEBUG" | "INFO" | "WARN" | "ERROR" | "FATAL";
+  /** Only with JSON: the least level that the platform's lines must have. */
+  readonly systemLevel?: "DEBUG" | "INFO" | "WARN";
+  readonly group: string;
+}
+
+/** One version of a function, `$LATEST` included: everything an execution environment is made from. */
+export interface FunctionConfiguration {
+  readonly name: string;
+  /** `$LATEST` or the decimal number of a published version. */
+  readonly version: string;
+  /** Without qualifier. */
+  readonly functionArn: string;
+  readonly description: string;
+  /** A Lambda runtime identifier such as `nodejs24.x`. */
+  readonly runtime: string;
+  readonly handler: string;
+  readonly role: string;
+  readonly memoryMiB: number;
+  readonly timeoutSeconds: number;
+  readonly ephemeralStorageMiB: number;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly architecture: "x86_64" | "arm64";
+  readonly tracingMode: "PassThrough" | "Active";
+  readonly logging: LoggingConfig;
+  /** Blob digest (hex SHA-256) of the zip as uploaded; `codeSha256` is the same digest in base64. */
+  readonly codeDigest: string;
+  readonly codeSha256: string;
+  readonly codeSizeBytes: number;
+  readonly state: FunctionState;
+  readonly stateReason?: string;
+  readonly stateReasonCode?: string;
+  readonly lastUpdateStatus: LastUpdateStatus;
+  readonly lastUpdateStatusReason?: string;
+  readonly lastUpdateStatusReasonCode?: string;
+  readonly revisionId: string;
+  /** Milliseconds since the epoch. */
+  readonly lastModifiedMs: number;
+  /**
+   * Rises whenever code or configuration changes in a way that running environments must not outlive; two
+   * configurations with the same ARN, version and generation may share environments.
+   */
+  readonly generation: number;
+}
+
+export interface FunctionRecord {
+  readonly scope: Scope;
+  readonly name: string;
+  /** What `$LATEST` runs: the last configuration that became active. Undefined until the first did. */
+  readonly active?: FunctionConfiguration;
+  /** What the control plane shows: equal to `active`, or the change that is in progress or failed. */
+  readonly latest: FunctionConfiguration;
+  readonly reservedConcurrency?: number;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly createdAtMs: number;
+}

@@ -1,0 +1,56 @@
+/**
+ * The door to invocation: whoever invokes a function (the API, the event queue, a poller, a workflow) does it here.
+ */
+import type { Scope } from "../../core/identity.ts";
+import type { ColdStartPhases, InvocationReport, InvocationResponse, RequestId } from "../../worker/contract.ts";
+
+/** https://docs.aws.amazon.com/lambda/latest/api/API_TooManyRequestsException.html */
+export type ThrottleReason =
+  | "ConcurrentInvocationLimitExceeded"
+  | "ReservedFunctionConcurrentInvocationLimitExceeded"
+  | "FunctionInvocationRateLimitExceeded"
+  | "ReservedFunctionInvocationRateLimitExceeded"
+  | "CallerRateLimitExceeded";
+
+export interface InvokeRequest {
+  readonly scope: Scope;
+  readonly requestId: RequestId;
+  readonly functionName: string;
+  /** `$LATEST`, a version number or an alias; undefined is `$LATEST`, and the invoked ARN then has no qualifier. */
+  readonly qualifier?: string;
+  readonly payload: Uint8Array;
+  readonly traceId?: string;
+  readonly clientContext?: string;
+  readonly wantsLogTail: boolean;
+}
+
+/** How the invocation got its environment. */
+export interface StartInfo {
+  readonly cold: boolean;
+  /** Waiting for admission and for an environment, in ms; for a cold start its phases tell where it went. */
+  readonly queueMs: number;
+  readonly phases?: ColdStartPhases;
+  readonly environmentId: string;
+}
+
+export type InvokeOutcome =
+  | {
+      readonly kind: "executed";
+      readonly executedVersion: string;
+      readonly response: InvocationResponse;
+      readonly start: StartInfo;
+      /** Resolves later than the response: do not make a caller wait for it unless it asked for the log. */
+      readonly report: Promise<InvocationReport>;
+    }
+  | { readonly kind: "throttled"; readonly reason: ThrottleReason; readonly retryAfterSeconds: number }
+  /** No such function or version; `arn` as AWS names it in "Function not found: …". */
+  | { readonly kind: "not-found"; readonly arn: string }
+  /** The function exists but cannot run: its state is Pending, Inactive or Failed. */
+  | { readonly kind: "not-ready"; readonly state: string; readonly reason: string };
+
+export interface Frontend {
+  /** Rejects with `UnavailableError` when no worker can serve it. */
+  invoke(request: InvokeRequest): Promise<InvokeOutcome>;
+  /** What `DryRun` asks: would this request find a function that can run? */
+  check(request: Pick<InvokeRequest, "scope" | "functionName" | "qualifier">): InvokeOutcome | { readonly kind: "ok" };
+}

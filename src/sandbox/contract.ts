@@ -1,0 +1,131 @@
+/**
+ * Isolation: a sandbox runs one tree of untrusted processes, limited and cut off from the host and from every other
+ * sandbox. Every driver passes `test/contract/sandbox.ts`.
+ *
+ * Life: `create` (everything made, nothing running) → `start` → any of `freeze`/`thaw`/`attach`/`setLimits` →
+ * `destroy`. `destroy` is safe in every state and when called twice; after it every other call throws `SandboxGoneError`.
+ * `exited` resolves once, when the last process of the sandbox is gone, also after `destroy`.
+ */
+import type { Readable } from "node:stream";
+
+export type SandboxId = string;
+
+export interface Mount {
+  /** Absolute path on the host. */
+  readonly source: string;
+  /** Absolute path inside; always read-only, nosuid, nodev. */
+  readonly target: string;
+}
+
+export interface SandboxLimits {
+  readonly memoryMiB: number;
+  /** Share of CPU in thousandths of a vCPU: weight in `share` mode, ceiling in `quota` mode. */
+  readonly cpuMilli: number;
+  /** `share` is work-conserving (soft allocation); `quota` caps as Lambda does; `unlimited` is for the init phase. */
+  readonly cpuMode: "share" | "quota" | "unlimited";
+  /** Bytes per second for reads and for writes of the disk behind `/tmp`; undefined leaves it open. */
+  readonly diskBytesPerSecond?: number;
+  /** Bytes per second in each direction of egress; undefined leaves it open. */
+  readonly networkBytesPerSecond?: number;
+}
+
+/** A quota-bound directory that is mounted at `/tmp`; it can outlive a sandbox that is restarted. */
+export interface TmpVolume {
+  readonly id: string;
+  readonly sizeMiB: number;
+  /** First host uid of the 65,536 that own it; a sandbox that mounts it runs in the same range. */
+  readonly uidBase: number;
+}
+
+export interface SandboxSpec {
+  /** Unique on this machine, `[a-z0-9-]{1,48}`. */
+  readonly id: SandboxId;
+  readonly argv: readonly [string, ...string[]];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly workingDirectory: string;
+  /** Besides the read-only user space of the host. */
+  readonly mounts: readonly Mount[];
+  /** Root file system of an image instead of the host's user space. */
+  readonly rootDirectory?: string;
+  /** Empty directories that exist read-only at start, so that `attach` can mount over them later. */
+  readonly attachPoints: readonly string[];
+  readonly limits: SandboxLimits;
+  /** Size of a new `/tmp`, or the volume of a sandbox that was restarted. */
+  readonly tmp: { readonly sizeMiB: number } | { readonly volume: TmpVolume };
+  /** TCP ports on the sandbox's own 127.0.0.1 that the worker will serve; bound and listening before `start`. */
+  readonly listenPorts: readonly number[];
+  /** `open`: egress with the driver's rules; `none`: loopback only. */
+  readonly egress: "open" | "none";
+}
+
+export type SandboxExit =
+  | { readonly kind: "exited"; readonly code: number }
+  | { readonly kind: "signaled"; readonly signal: string }
+  /** The kernel killed a process of the sandbox for its memory limit. */
+  | { readonly kind: "out-of-memory" }
+  | { readonly kind: "destroyed" };
+
+export interface SandboxUsage {
+  readonly memoryBytes: number;
+  /** Highest since the sandbox was created. */
+  readonly memoryPeakBytes: number;
+  readonly cpuMs: number;
+  readonly processes: number;
+  readonly oomKills: number;
+}
+
+export interface Sandbox {
+  readonly id: SandboxId;
+  readonly tmp: TmpVolume;
+  /** What the processes write, as raw bytes through real pipes; ends when the last writer is gone. */
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Descriptor 3 inside: framed log records of the runtimes (see `worker/log-frames.ts`). */
+  readonly telemetry: Readable;
+  readonly exited: Promise<SandboxExit>;
+  /**
+   * A listening descriptor for one of `listenPorts`, for `server.listen({ fd })`. The caller owns it from here on;
+   * each port is handed out once.
+   */
+  takeListener(port: number): number;
+  /** Runs the command. */
+  start(): Promise<void>;
+  /** Mounts a host directory read-only at an attach point; takes well under a millisecond. */
+  attach(mount: Mount): void;
+  setLimits(limits: SandboxLimits): void;
+  /** Changes the size that `/tmp` may grow to. */
+  setTmpSize(sizeMiB: number): void;
+  /** Stops every process; idempotent. Synchronous: when it returns, nothing inside runs. */
+  freeze(): void;
+  thaw(): void;
+  /** To the command (not to the sandbox's init); thaws nothing. */
+  signal(signal: "SIGTERM" | "SIGKILL"): void;
+  usage(): SandboxUsage;
+  /** Kills everything, frozen or not, and removes every trace; keeps the `/tmp` volume if asked. */
+  destroy(options?: { readonly keepTmp?: boolean }): Promise<void>;
+}
+
+export interface RecoveryReport {
+  readonly sandboxes: number;
+  readonly mounts: number;
+  readonly cgroups: number;
+  readonly links: number;
+  readonly volumes: number;
+}
+
+export interface SandboxDriver {
+  readonly name: string;
+  create(spec: SandboxSpec): Promise<Sandbox>;
+  removeTmp(volume: TmpVolume): Promise<void>;
+  /** Removes what a crashed run left: processes, mounts, cgroups, namespaces, links, volumes. Before the first create. */
+  recover(): Promise<RecoveryReport>;
+  /** Destroys every sandbox. */
+  close(): Promise<void>;
+}
+
+export class SandboxGoneError extends Error {
+  constructor(id: SandboxId) {
+    super(`sandbox ${id} is gone`);
+    this.name = "SandboxGoneError";
+  }
+}
