@@ -2,10 +2,44 @@
  * The documents by which control plane and data plane meet: what the control plane knows of a function, written to the
  * engine's records and watched by the data plane, which never asks the control plane.
  *
- * Keys: `[account, region, "function", name]` holds `FunctionRecord`;
- * `[account, region, "function-version", name, number]` holds `FunctionConfiguration` of a published version.
+ * Keys: `["function", account, region, name]` holds `FunctionRecord`;
+ * `["function-version", account, region, name, number]` holds `FunctionConfiguration` of a published version.
+ * The kind comes first, so that one watch follows the functions of every account; within a kind the account comes
+ * first, so that no prefix of one account reaches into another.
  */
 import type { Scope } from "./identity.ts";
+
+/** Prefix of the functions of all accounts. */
+export const functionsPrefix = ["function"] as const;
+/** Prefix of the published versions of all accounts. */
+export const functionVersionsPrefix = ["function-version"] as const;
+
+/** The functions of one account in one region, in the order of their names. */
+export function functionsOf(scope: Scope): readonly [string, string, string] {
+  return ["function", scope.account, scope.region];
+}
+
+export function functionKey(scope: Scope, name: string): readonly [string, string, string, string] {
+  return ["function", scope.account, scope.region, name];
+}
+
+/** The published versions of one function. */
+export function functionVersionsOf(scope: Scope, name: string): readonly [string, string, string, string] {
+  return ["function-version", scope.account, scope.region, name];
+}
+
+export function functionVersionKey(
+  scope: Scope,
+  name: string,
+  version: string,
+): readonly [string, string, string, string, string] {
+  return ["function-version", scope.account, scope.region, name, version];
+}
+
+export function functionArn(scope: Scope, name: string, qualifier?: string): string {
+  const arn = `arn:aws:lambda:${scope.region}:${scope.account}:function:${name}`;
+  return qualifier === undefined ? arn : `${arn}:${qualifier}`;
+}
 
 export const latestVersion = "$LATEST";
 

@@ -14,7 +14,7 @@ declare const revisionBrand: unique symbol;
 /** Rises with every write to a key; comparable for equality only. */
 export type Revision = number & { readonly [revisionBrand]: true };
 
-/** Segments, non-empty, of any characters; durable kinds start with account and region. */
+/** Segments, non-empty, of any characters: what it is, then account and region, then its name. */
 export type Key = readonly [string, ...string[]];
 
 export interface RecordEntry<T> {
