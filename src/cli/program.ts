@@ -1,0 +1,210 @@
+/**
+ * The commands of `hearth`: their words, help and examples. Each command lives in `commands/`; this file only reads what
+ * was typed. Exit codes: 0 done, 1 failed, 2 wrong words, 3 nothing listens at the endpoint.
+ */
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { readFileSync } from "node:fs";
+
+import { ConfigError, flagOf, parseConfig, settingNames, variableOf, type SettingName } from "../config/parse.ts";
+import type * as RuntimeCommands from "./commands/runtimes.ts";
+import { settings, type Config, type Setting } from "../config/settings.ts";
+import { connectionOf, type Connection } from "./endpoint.ts";
+import { CommandError, createOutput, type Output, type OutputFormat } from "./output.ts";
+
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
+interface CommonOptions {
+  readonly output: OutputFormat;
+  readonly endpoint?: string;
+}
+
+/** Runs one command line (without the program's own name) and returns its exit code. */
+export async function runProgram(words: readonly string[]): Promise<number> {
+  let exitCode = 0;
+  const program = buildProgram((code) => (exitCode = code));
+  try {
+    await program.parseAsync(words, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    return reportFailure(error);
+  }
+}
+
+function reportFailure(error: unknown): number {
+  // Commander has printed its own message (or the help that was asked for).
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  const output = createOutput("text");
+  if (error instanceof ConfigError) {
+    for (const problem of error.problems) output.note(`hearth: ${problem}`);
+    return 2;
+  }
+  output.note(`hearth: ${error instanceof Error ? error.message : String(error)}`);
+  return error instanceof CommandError ? error.exitCode : 1;
+}
+
+function buildProgram(setExitCode: (code: number) => void): Command {
+  const program = new Command("hearth")
+    .description("An AWS Lambda that you run yourself.")
+    .version(version)
+    .exitOverride()
+    .showHelpAfterError("(see --help)");
+
+  const add = (name: string, description: string, example: string): Command =>
+    program
+      .command(name)
+      .description(description)
+      .addOption(new Option("--output <format>", "how to answer").choices(["text", "json"]).default("text"))
+      .addHelpText("after", `\nExample:\n  $ ${example}`);
+
+  const addRemote = (name: string, description: string, example: string): Command =>
+    add(name, description, example).option("--endpoint <url>", "address of Hearth (AWS_ENDPOINT_URL, HEARTH_PORT)");
+
+  withSettings(add("up", "Start Hearth in the foreground.", "hearth up --port 4566")).action(
+    async (flags: CommonOptions) => {
+      const { up } = await import("./commands/up.ts");
+      setExitCode(await up(configFrom(flags), createOutput(flags.output)));
+    },
+  );
+
+  addRemote("invoke <function>", "Invoke a function and say where the time went.", "hearth invoke resize -e event.json")
+    .option("-e, --event <file>", "file with the JSON event; - reads standard input")
+    .option("-p, --payload <json>", "the JSON event itself")
+    .option("-q, --qualifier <qualifier>", "version or alias")
+    .option("-l, --logs", "also print the end of the invocation's log", false)
+    .action(
+      async (
+        functionName: string,
+        flags: CommonOptions & { event?: string; payload?: string; qualifier?: string; logs: boolean },
+      ) => {
+        const { invoke } = await import("./commands/invoke.ts");
+        const options = {
+          functionName,
+          logs: flags.logs,
+          ...(flags.event === undefined ? {} : { eventFile: flags.event }),
+          ...(flags.payload === undefined ? {} : { payload: flags.payload }),
+          ...(flags.qualifier === undefined ? {} : { qualifier: flags.qualifier }),
+        };
+        setExitCode(await invoke(connectionFrom(flags), options, createOutput(flags.output)));
+      },
+    );
+
+  addRemote("logs <function>", "Show a function's output.", "hearth logs resize --follow")
+    .option("-f, --follow", "go on as new lines come", false)
+    .option("-s, --since <duration>", "how far back to begin: 30s, 10m, 2h, 7d", parseDuration, parseDuration("10m"))
+    .option("--filter <pattern>", "only lines that match a CloudWatch Logs filter pattern")
+    .action(async (source: string, flags: CommonOptions & { follow: boolean; since: number; filter?: string }) => {
+      const { logs } = await import("./commands/logs.ts");
+      const interrupt = new AbortController();
+      process.once("SIGINT", () => interrupt.abort());
+      const options = {
+        source,
+        follow: flags.follow,
+        sinceMs: flags.since,
+        signal: interrupt.signal,
+        ...(flags.filter === undefined ? {} : { filter: flags.filter }),
+      };
+      setExitCode(await logs(connectionFrom(flags), options, createOutput(flags.output)));
+    });
+
+  addRemote("ps", "List execution environments and pools.", "hearth ps --output json").action(
+    async (flags: CommonOptions) => {
+      const { ps } = await import("./commands/ps.ts");
+      setExitCode(await ps(connectionFrom(flags), createOutput(flags.output)));
+    },
+  );
+
+  withSettings(add("doctor", "Tell what this host offers, and how to mend what is missing.", "hearth doctor")).action(
+    async (flags: CommonOptions) => {
+      const { doctor } = await import("./commands/doctor.ts");
+      setExitCode(await doctor(configFrom(flags), createOutput(flags.output)));
+    },
+  );
+
+  addRemote(
+    "backup <file>",
+    "Write everything durable to one file, while serving.",
+    "hearth backup hearth.backup",
+  ).action(async (file: string, flags: CommonOptions) => {
+    const { backup } = await import("./commands/backup.ts");
+    setExitCode(await backup(connectionFrom(flags), file, createOutput(flags.output)));
+  });
+
+  withSettings(
+    add(
+      "restore <file>",
+      "Fill an empty data directory from a backup.",
+      "hearth restore hearth.backup --data-dir /srv/hearth",
+    ),
+  ).action(async (file: string, flags: CommonOptions) => {
+    const { restore } = await import("./commands/backup.ts");
+    setExitCode(await restore(configFrom(flags), file, createOutput(flags.output)));
+  });
+
+  addRuntimes(program, setExitCode);
+  return program;
+}
+
+function addRuntimes(program: Command, setExitCode: (code: number) => void): void {
+  const runtimes = program.command("runtimes").description("Interpreters for functions: list, add, remove.");
+  const run = async (
+    flags: CommonOptions,
+    task: (commands: typeof RuntimeCommands, config: Config, output: Output) => Promise<number>,
+  ): Promise<void> =>
+    setExitCode(await task(await import("./commands/runtimes.ts"), configFrom(flags), createOutput(flags.output)));
+  const add = (name: string, description: string, example: string): Command =>
+    withSettings(
+      runtimes
+        .command(name)
+        .description(description)
+        .addOption(new Option("--output <format>", "how to answer").choices(["text", "json"]).default("text"))
+        .addHelpText("after", `\nExample:\n  $ ${example}`),
+    );
+
+  add("list", "Runtimes that functions can use here.", "hearth runtimes list").action((flags: CommonOptions) =>
+    run(flags, (commands, config, output) => commands.listRuntimes(config, output)),
+  );
+  add(
+    "add <identifier> <path>",
+    "Register an interpreter from a directory or a tarball.",
+    "hearth runtimes add python3.13 ./python-3.13.tar.gz",
+  ).action((identifier: string, path: string, flags: CommonOptions) =>
+    run(flags, (commands, config, output) => commands.registerRuntime(config, identifier, path, output)),
+  );
+  add("remove <identifier>", "Forget a registered interpreter.", "hearth runtimes remove python3.13").action(
+    (identifier: string, flags: CommonOptions) =>
+      run(flags, (commands, config, output) => commands.removeRuntime(config, identifier, output)),
+  );
+}
+
+/** A flag for every setting, so that whatever a variable sets can be given on the command line too. */
+function withSettings(command: Command): Command {
+  for (const name of settingNames) {
+    const setting: Setting<string | number> = settings[name];
+    const fallback = setting.default === "" ? "" : `, default ${setting.default}`;
+    command.option(`${flagOf(name)} <value>`, `${setting.doc} (${variableOf(name)}${fallback})`);
+  }
+  return command;
+}
+
+function configFrom(flags: object): Config {
+  const given: Partial<Record<SettingName, string>> = {};
+  for (const name of settingNames) {
+    const value = (flags as Record<string, unknown>)[name];
+    if (typeof value === "string") given[name] = value;
+  }
+  return parseConfig(given, process.env);
+}
+
+function connectionFrom(flags: CommonOptions): Connection {
+  return connectionOf(flags.endpoint, process.env);
+}
+
+const unitMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+function parseDuration(text: string): number {
+  const [, amount, unit] = /^(\d+)([smhd])$/.exec(text) ?? [];
+  if (amount === undefined || unit === undefined) throw new InvalidArgumentError("give it as 30s, 10m, 2h or 7d.");
+  return Number(amount) * (unitMs[unit] ?? 0);
+}

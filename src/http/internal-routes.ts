@@ -1,0 +1,97 @@
+/**
+ * What Hearth answers beside the AWS services: whether it is ready, and what its own commands ask for. `/_health` and
+ * `/_localstack/health` are open, since probes carry no credentials; everything below `/_hearth` is for those who may
+ * call the API.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+
+import type { EnvironmentInfo, PoolInfo, WorkerInfo } from "../worker/contract.ts";
+
+export interface InternalRoutesOptions {
+  readonly version: string;
+  /** Names of the AWS services that are served. */
+  readonly services: readonly string[];
+  readonly now: () => number;
+  /** Undefined while no worker is connected. */
+  readonly worker: () => WorkerInfo | undefined;
+  readonly environments: () => Promise<{ readonly environments: EnvironmentInfo[]; readonly pools: PoolInfo[] }>;
+  /** The bytes of a backup archive; the stream fails when the backup does. */
+  readonly backup: () => Promise<Readable>;
+  /** Rejects with an `ApiError` unless the request's signature is good (or none is needed). */
+  readonly authenticate: (request: IncomingMessage) => Promise<void>;
+  /** Serves the zip behind a link of GetFunction; the link carries its own proof. */
+  readonly code: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+}
+
+type Route = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
+
+/** Prefix of every route that this module answers. */
+export function isInternalPath(path: string): boolean {
+  return path.startsWith("/_h") || path.startsWith("/_localstack/");
+}
+
+/** Handles one request whose path `isInternalPath`; never rejects. */
+export function createInternalRoutes(
+  options: InternalRoutesOptions,
+): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+  const routes: ReadonlyMap<string, Route> = new Map<string, Route>([
+    [
+      "/_health",
+      (_request, response) => {
+        const worker = options.worker();
+        answerJson(response, worker === undefined ? 503 : 200, {
+          status: worker === undefined ? "starting" : "ready",
+          version: options.version,
+          worker,
+        });
+      },
+    ],
+    [
+      "/_localstack/health",
+      (_request, response) => {
+        const state = options.worker() === undefined ? "starting" : "running";
+        const services = Object.fromEntries(options.services.map((name) => [name, state]));
+        answerJson(response, 200, { services, edition: "hearth", version: options.version });
+      },
+    ],
+    [
+      "/_hearth/environments",
+      async (request, response) => {
+        await options.authenticate(request);
+        answerJson(response, 200, { nowMs: options.now(), ...(await options.environments()) });
+      },
+    ],
+    [
+      "/_hearth/backup",
+      async (request, response) => {
+        await options.authenticate(request);
+        const archive = await options.backup();
+        response.writeHead(200, { "content-type": "application/octet-stream" });
+        await pipeline(archive, response);
+      },
+    ],
+  ]);
+
+  return async (request, response) => {
+    const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
+    try {
+      const route = path.startsWith("/_hearth/code/") ? options.code : routes.get(path);
+      if (route === undefined) answerJson(response, 404, { message: `no such path: ${path}` });
+      else if (request.method !== "GET" && request.method !== "HEAD")
+        answerJson(response, 405, { message: "GET only" });
+      else await route(request, response);
+    } catch (error) {
+      // A stream that broke half-way cannot be answered any more: the client must see that it is cut.
+      if (response.headersSent) response.destroy(error as Error);
+      else answerJson(response, 403, { message: (error as Error).message });
+    }
+  };
+}
+
+function answerJson(response: ServerResponse, status: number, body: unknown): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(text) });
+  response.end(text);
+}
