@@ -1,0 +1,250 @@
+/**
+ * A sandbox driver without isolation and without root, for tests of the floors above. It keeps the whole contract but
+ * what namespaces and cgroups do: limits and sizes are recorded, not enforced.
+ *
+ * A command whose `argv[0]` is a key of `commands` runs as that function in the test's own process; any other is
+ * spawned as a child process. Listeners are real TCP listeners on free ports of the host's 127.0.0.1.
+ */
+import { mkdtempSync, rmSync, mkdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SandboxGoneError } from "../contract.ts";
+import type {
+  Mount,
+  RecoveryReport,
+  Sandbox,
+  SandboxExit,
+  SandboxId,
+  SandboxLimits,
+  SandboxSpec,
+  SandboxUsage,
+  TmpVolume,
+} from "../contract.ts";
+import * as libc from "../linux/libc.ts";
+import { listenOnLoopback } from "../linux/loopback.ts";
+import { SafeDriver } from "../safe-driver.ts";
+import type { FakeBody, FakeSurroundings } from "./body.ts";
+import { FakeChildProcess } from "./child-process.ts";
+import { ScriptedProcess } from "./scripted-process.ts";
+import type { FakeCommand } from "./scripted-process.ts";
+
+export interface FakeDriverOptions {
+  readonly commands?: Readonly<Record<string, FakeCommand>>;
+  /** Runs before each create; a delay or a rejection is the sandbox's. */
+  readonly beforeCreate?: (spec: SandboxSpec) => Promise<void> | void;
+}
+
+/** What a test may ask about a living sandbox. */
+export interface FakeSandboxState {
+  readonly spec: SandboxSpec;
+  readonly limits: SandboxLimits;
+  readonly tmp: TmpVolume;
+  readonly mounts: readonly Mount[];
+  readonly isFrozen: boolean;
+  /** How often it was frozen so far. */
+  readonly freezes: number;
+}
+
+/** Nobody runs as these uids; they only tell volumes apart. */
+const uidBase = 2_000_000_000;
+const uidsPerSandbox = 65_536;
+
+export class FakeDriver extends SafeDriver {
+  readonly name = "fake";
+  readonly #options: FakeDriverOptions;
+  readonly #sandboxes = new Map<SandboxId, FakeSandbox>();
+  readonly #tmpDirectories = new Map<string, string>();
+  #tmpRoot: string | undefined;
+  #volumesMade = 0;
+
+  constructor(options: FakeDriverOptions = {}) {
+    super();
+    this.#options = options;
+  }
+
+  /** Ids of the sandboxes that were created and not destroyed. */
+  get living(): readonly SandboxId[] {
+    return [...this.#sandboxes.keys()];
+  }
+
+  inspect(id: SandboxId): FakeSandboxState {
+    const sandbox = this.#sandboxes.get(id);
+    if (sandbox === undefined) throw new SandboxGoneError(id);
+    return sandbox.state();
+  }
+
+  override recover(): Promise<RecoveryReport> {
+    return Promise.resolve({ sandboxes: 0, mounts: 0, cgroups: 0, links: 0, volumes: 0 });
+  }
+
+  protected override async make(spec: SandboxSpec): Promise<Sandbox> {
+    await this.#options.beforeCreate?.(spec);
+    const tmp = "volume" in spec.tmp ? spec.tmp.volume : this.#createVolume(spec.id, spec.tmp.sizeMiB);
+    const tmpDirectory = this.#tmpDirectories.get(tmp.id);
+    if (tmpDirectory === undefined) throw new Error(`volume ${tmp.id} does not exist`);
+    const command = this.#options.commands?.[spec.argv[0]];
+    const sandbox = new FakeSandbox({ spec, tmp, tmpDirectory, command }, async (keepTmp) => {
+      this.#sandboxes.delete(spec.id);
+      if (!keepTmp) await this.removeVolume(tmp);
+    });
+    this.#sandboxes.set(spec.id, sandbox);
+    return sandbox;
+  }
+
+  protected override removeVolume(volume: TmpVolume): Promise<void> {
+    const directory = this.#tmpDirectories.get(volume.id);
+    if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+    this.#tmpDirectories.delete(volume.id);
+    return Promise.resolve();
+  }
+
+  protected override shutDown(): Promise<void> {
+    if (this.#tmpRoot !== undefined) rmSync(this.#tmpRoot, { recursive: true, force: true });
+    return Promise.resolve();
+  }
+
+  #createVolume(id: SandboxId, sizeMiB: number): TmpVolume {
+    this.#tmpRoot ??= mkdtempSync(join(tmpdir(), "hearth-fake-"));
+    const number = this.#volumesMade++;
+    const volume = { id: `${id}-${number}`, sizeMiB, uidBase: uidBase + number * uidsPerSandbox };
+    const directory = join(this.#tmpRoot, volume.id);
+    mkdirSync(directory);
+    this.#tmpDirectories.set(volume.id, directory);
+    return volume;
+  }
+}
+
+interface FakeSandboxParts {
+  readonly spec: SandboxSpec;
+  readonly tmp: TmpVolume;
+  readonly tmpDirectory: string;
+  readonly command: FakeCommand | undefined;
+}
+
+class FakeSandbox implements Sandbox {
+  readonly id: SandboxId;
+  readonly exited: Promise<SandboxExit>;
+  readonly #parts: FakeSandboxParts;
+  readonly #body: FakeBody;
+  readonly #listeners: ReadonlyMap<number, { readonly fd: number; readonly port: number }>;
+  readonly #untaken: Set<number>;
+  readonly #mounts: Mount[];
+  readonly #onDestroyed: (keepTmp: boolean) => Promise<void>;
+  #limits: SandboxLimits;
+  #tmp: TmpVolume;
+  #isFrozen = false;
+  #freezes = 0;
+
+  constructor(parts: FakeSandboxParts, onDestroyed: (keepTmp: boolean) => Promise<void>) {
+    const { spec } = parts;
+    this.id = spec.id;
+    this.#parts = parts;
+    this.#onDestroyed = onDestroyed;
+    this.#limits = spec.limits;
+    this.#tmp = parts.tmp;
+    this.#mounts = [...spec.mounts];
+    this.#listeners = new Map(spec.listenPorts.map((port) => [port, listenOnLoopback(0)]));
+    this.#untaken = new Set(spec.listenPorts);
+    const surroundings: FakeSurroundings = {
+      tmpDirectory: parts.tmpDirectory,
+      portOf: (port) => this.#listenerOf(port).port,
+      hostPathOf: (path) => this.#hostPathOf(path),
+    };
+    this.#body =
+      parts.command === undefined
+        ? new FakeChildProcess(spec, surroundings)
+        : new ScriptedProcess(parts.command, spec, surroundings);
+    this.exited = this.#body.ended;
+  }
+
+  get tmp(): TmpVolume {
+    return this.#tmp;
+  }
+
+  get stdout() {
+    return this.#body.stdout;
+  }
+
+  get stderr() {
+    return this.#body.stderr;
+  }
+
+  get telemetry() {
+    return this.#body.telemetry;
+  }
+
+  state(): FakeSandboxState {
+    return {
+      spec: this.#parts.spec,
+      limits: this.#limits,
+      tmp: this.#tmp,
+      mounts: [...this.#mounts],
+      isFrozen: this.#isFrozen,
+      freezes: this.#freezes,
+    };
+  }
+
+  takeListener(port: number): number {
+    const { fd } = this.#listenerOf(port);
+    if (!this.#untaken.delete(port)) throw new Error(`the listener of port ${port} was taken before`);
+    return fd;
+  }
+
+  start(): Promise<void> {
+    return this.#body.start();
+  }
+
+  attach(mount: Mount): void {
+    if (!this.#parts.spec.attachPoints.includes(mount.target)) {
+      throw new Error(`${mount.target} is not an attach point of sandbox ${this.id}`);
+    }
+    this.#mounts.push(mount);
+  }
+
+  setLimits(limits: SandboxLimits): void {
+    this.#limits = limits;
+  }
+
+  setTmpSize(sizeMiB: number): void {
+    this.#tmp = { ...this.#tmp, sizeMiB };
+  }
+
+  freeze(): void {
+    this.#isFrozen = true;
+    this.#freezes++;
+    this.#body.freeze();
+  }
+
+  thaw(): void {
+    this.#isFrozen = false;
+    this.#body.thaw();
+  }
+
+  signal(signal: "SIGTERM" | "SIGKILL"): void {
+    this.#body.signal(signal);
+  }
+
+  usage(): SandboxUsage {
+    return this.#body.usage();
+  }
+
+  async destroy(options: { readonly keepTmp?: boolean } = {}): Promise<void> {
+    this.#body.kill();
+    await this.exited;
+    for (const port of this.#untaken) libc.close(this.#listenerOf(port).fd);
+    this.#untaken.clear();
+    await this.#onDestroyed(options.keepTmp ?? false);
+  }
+
+  #listenerOf(port: number): { readonly fd: number; readonly port: number } {
+    const listener = this.#listeners.get(port);
+    if (listener === undefined) throw new Error(`port ${port} is not one that sandbox ${this.id} listens on`);
+    return listener;
+  }
+
+  /** The last mount over a path is the one that shows. */
+  #hostPathOf(path: string): string | undefined {
+    const mount = this.#mounts.findLast(({ target }) => path === target || path.startsWith(`${target}/`));
+    return mount && mount.source + path.slice(mount.target.length);
+  }
+}

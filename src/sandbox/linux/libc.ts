@@ -1,0 +1,245 @@
+/**
+ * System calls that Node does not offer, through glibc. Synchronous and thin: every function either does what its name
+ * says or throws a `SystemCallError` with the kernel's error code. Sequences that must be undone live in the modules
+ * that use them.
+ *
+ * Numbers above 423 are the same on x86_64 and aarch64; the older ones go through glibc's own wrappers.
+ */
+import { constants } from "node:os";
+import koffi from "koffi";
+
+export class SystemCallError extends Error {
+  readonly code: string;
+
+  constructor(call: string, errno: number) {
+    const code = codeOf.get(errno) ?? `errno ${errno}`;
+    super(`${call}: ${code}`);
+    this.name = "SystemCallError";
+    this.code = code;
+  }
+}
+
+const codeOf = new Map<number, string>(Object.entries(constants.errno).map(([code, number]) => [number, code]));
+
+const library = koffi.load("libc.so.6");
+
+type Call<Arguments extends readonly unknown[]> = (...values: Arguments) => number;
+
+/** A C function whose result is -1 on failure. */
+function checked<Arguments extends readonly unknown[]>(name: string, call: Call<Arguments>): Call<Arguments> {
+  return (...values) => {
+    const result = call(...values);
+    if (result === -1) throw new SystemCallError(name, koffi.errno());
+    return result;
+  };
+}
+
+/** A call that older glibc has no wrapper for; its first argument is the number. */
+function bare(...types: readonly string[]): (...values: unknown[]) => number {
+  return library.func("syscall", "long", ["long", ...types]);
+}
+
+export const O_CLOEXEC = 0o2000000;
+export const AT_FDCWD = -100;
+
+export const close = checked<[fd: number]>("close", library.func("int close(int fd)"));
+
+const pipe2 = checked<[Int32Array, number]>("pipe2", library.func("int pipe2(_Out_ int *fds, int flags)"));
+
+/** A real pipe, both ends closed on exec. */
+export function pipe(): { readonly read: number; readonly write: number } {
+  const ends = new Int32Array(2);
+  pipe2(ends, O_CLOEXEC);
+  const [read = -1, write = -1] = ends;
+  return { read, write };
+}
+
+export const CLONE_NEWNS = 0x0002_0000;
+export const CLONE_NEWNET = 0x4000_0000;
+const CLONE_FS = 0x0000_0200;
+
+/** Moves the calling thread into the namespace that `fd` stands for. */
+export const setns = checked<[fd: number, type: number]>("setns", library.func("int setns(int fd, int type)"));
+const unshare = checked<[number]>("unshare", library.func("int unshare(int flags)"));
+
+/** Gives the calling thread a root and working directory of its own: the condition for entering a mount namespace. */
+export function unshareFileSystemAttributes(): void {
+  unshare(CLONE_FS);
+}
+
+/** Gives the calling thread a mount namespace of its own, a copy of the current one. */
+export function unshareMounts(): void {
+  unshare(CLONE_NEWNS);
+}
+
+const prctl = checked<[number, number, number, number, number]>(
+  "prctl",
+  library.func("int prctl(int option, ulong a, ulong b, ulong c, ulong d)"),
+);
+
+/** Orphaned descendants become children of this process, so that `waitForExit` can ask for their exit codes. */
+export function becomeSubreaper(): void {
+  const PR_SET_CHILD_SUBREAPER = 36;
+  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+}
+
+const waitpid = checked<[number, Int32Array, number]>(
+  "waitpid",
+  library.func("int waitpid(int pid, _Out_ int *status, int options)"),
+);
+
+export type WaitStatus = { readonly code: number } | { readonly signal: number };
+
+/** How the child `pid` ended; undefined while it runs. Throws ECHILD when it is no child, or was asked for before. */
+export function waitForExit(pid: number): WaitStatus | undefined {
+  const WNOHANG = 1;
+  const status = new Int32Array(1);
+  if (waitpid(pid, status, WNOHANG) === 0) return undefined;
+  const [word = 0] = status;
+  const signal = word & 0x7f;
+  return signal === 0 ? { code: (word >> 8) & 0xff } : { signal };
+}
+
+export const fchdir = checked<[fd: number]>("fchdir", library.func("int fchdir(int fd)"));
+
+const flock = checked<[number, number]>("flock", library.func("int flock(int fd, int operation)"));
+
+/** Takes the advisory lock of an open file for as long as the file is open; false when another process has it. */
+export function tryLock(fd: number): boolean {
+  const LOCK_EX = 2;
+  const LOCK_NB = 4;
+  try {
+    flock(fd, LOCK_EX | LOCK_NB);
+    return true;
+  } catch (error) {
+    if (error instanceof SystemCallError && error.code === "EAGAIN") return false;
+    throw error;
+  }
+}
+
+const AF_INET = 2;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
+export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
+
+const socketCall = checked<[number, number, number]>(
+  "socket",
+  library.func("int socket(int domain, int type, int protocol)"),
+);
+const bindCall = checked<[number, Uint8Array, number]>(
+  "bind",
+  library.func("int bind(int fd, const void *address, uint length)"),
+);
+const getsockname = checked<[number, Uint8Array, Uint32Array]>(
+  "getsockname",
+  library.func("int getsockname(int fd, _Out_ void *address, _Inout_ uint *length)"),
+);
+const setsockopt = checked<[number, number, number, Int32Array, number]>(
+  "setsockopt",
+  library.func("int setsockopt(int fd, int level, int name, const int *value, uint length)"),
+);
+export const listen = checked<[fd: number, backlog: number]>("listen", library.func("int listen(int fd, int backlog)"));
+
+/** An IPv4 socket in the network namespace that the calling thread is in. */
+export function socket(type: typeof SOCK_STREAM | typeof SOCK_DGRAM): number {
+  return socketCall(AF_INET, type | SOCK_CLOEXEC, 0);
+}
+
+/** Binds to 127.0.0.1; port 0 takes a free one. Returns the port. */
+export function bindLoopback(fd: number, port: number): number {
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, new Int32Array([1]), 4);
+  const address = new Uint8Array(16);
+  const view = new DataView(address.buffer);
+  // struct sockaddr_in: the family in the machine's order (both architectures are little-endian), the rest as on the wire.
+  view.setUint16(0, AF_INET, true);
+  view.setUint16(2, port);
+  view.setUint32(4, 0x7f00_0001);
+  bindCall(fd, address, address.byteLength);
+  getsockname(fd, address, new Uint32Array([address.byteLength]));
+  return view.getUint16(2);
+}
+
+const ioctl = checked<[number, number, Uint8Array]>(
+  "ioctl",
+  library.func("int ioctl(int fd, ulong request, _Inout_ void *argument)"),
+);
+
+/** Brings up `lo` of the network namespace that the socket `fd` belongs to. */
+export function bringLoopbackUp(fd: number): void {
+  const SIOCSIFFLAGS = 0x8914;
+  const IFF_UP = 1;
+  // struct ifreq: 16 bytes of name, then the flags; the kernel reads 40 bytes.
+  const request = new Uint8Array(40);
+  request.set(new TextEncoder().encode("lo"));
+  new DataView(request.buffer).setUint16(16, IFF_UP, true);
+  ioctl(fd, SIOCSIFFLAGS, request);
+}
+
+const OPEN_TREE_CLONE = 1;
+const AT_EMPTY_PATH = 0x1000;
+const AT_RECURSIVE = 0x8000;
+const MOVE_MOUNT_F_EMPTY_PATH = 4;
+
+export const MOUNT_ATTR_RDONLY = 1;
+export const MOUNT_ATTR_NOSUID = 2;
+export const MOUNT_ATTR_NODEV = 4;
+export const MOUNT_ATTR_NOEXEC = 8;
+
+const openTree = checked<[428, number, string, number]>("open_tree", bare("int", "str", "uint"));
+const moveMountCall = checked<[429, number, string, number, string, number]>(
+  "move_mount",
+  bare("int", "str", "int", "str", "uint"),
+);
+const mountSetattr = checked<[442, number, string, number, Uint8Array, number]>(
+  "mount_setattr",
+  bare("int", "str", "uint", "const void *", "size_t"),
+);
+
+/** A detached copy of the mount at `path` (with `recursive`, of the mounts below it too); gone when closed unused. */
+export function cloneMount(path: string, recursive = false): number {
+  return openTree(428, AT_FDCWD, path, OPEN_TREE_CLONE | O_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
+}
+
+export function setMountAttributes(fd: number, attributes: number): void {
+  // struct mount_attr: attr_set, attr_clr, propagation, userns_fd, 64 bits each.
+  const request = new BigUint64Array([BigInt(attributes), 0n, 0n, 0n]);
+  mountSetattr(442, fd, "", AT_EMPTY_PATH | AT_RECURSIVE, new Uint8Array(request.buffer), request.byteLength);
+}
+
+/** Mounts what `cloneMount` gave at `target`, in the mount namespace that the calling thread is in. */
+export function moveMount(fd: number, target: string): void {
+  moveMountCall(429, fd, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH);
+}
+
+const umount2 = checked<[string, number]>("umount2", library.func("int umount2(const char *target, int flags)"));
+
+/** Takes a mount out of the tree at once; it ends when the last user is gone. */
+export function unmountDetached(target: string): void {
+  const MNT_DETACH = 2;
+  umount2(target, MNT_DETACH);
+}
+
+const mountCall = checked<[string, string, string | null, number, string | null]>(
+  "mount",
+  library.func("int mount(const char *source, const char *target, const char *type, ulong flags, const char *data)"),
+);
+
+/** Keeps mounts and unmounts of this mount namespace from spreading to the one it was copied from. */
+export function makeMountsPrivate(): void {
+  const MS_REC = 0x4000;
+  const MS_PRIVATE = 0x4_0000;
+  mountCall("none", "/", null, MS_REC | MS_PRIVATE, null);
+}
+
+const mknodCall = checked<[string, number, number]>(
+  "mknod",
+  library.func("int mknod(const char *path, uint mode, ulong device)"),
+);
+
+/** Makes a character device that everybody may read and write. */
+export function makeCharacterDevice(path: string, major: number, minor: number): void {
+  const S_IFCHR = 0o020000;
+  mknodCall(path, S_IFCHR | 0o666, major * 256 + minor);
+}
