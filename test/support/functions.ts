@@ -38,11 +38,21 @@ export async function createFunction(
       FunctionName: name,
     }),
   );
-  await waitUntilFunctionActiveV2(
-    { client: lambda, maxWaitTime: 30, minDelay: 1, maxDelay: 1 },
-    { FunctionName: name },
-  );
+  await untilActive(lambda, name);
   return name;
+}
+
+/** As the SDK's waiters, which pause for a second at least. */
+export async function untilActive(lambda: LambdaClient, name: string): Promise<void> {
+  for (;;) {
+    const { State, StateReason, LastUpdateStatus, LastUpdateStatusReason } = await lambda.send(
+      new GetFunctionConfigurationCommand({ FunctionName: name }),
+    );
+    if (State === "Failed") throw new Error(`${name} failed: ${StateReason}`);
+    if (LastUpdateStatus === "Failed") throw new Error(`the update of ${name} failed: ${LastUpdateStatusReason}`);
+    if (State === "Active" && LastUpdateStatus === "Successful") return;
+    await setTimeout(activePollMs);
+  }
 }
 
 export interface Answer {
