@@ -1,0 +1,248 @@
+/**
+ * A worker without sandboxes: keeps the whole worker contract in memory and states its rules as invariants, so that a
+ * data plane that breaks one fails its test. Functions are JavaScript callbacks; starts and invocations take the time
+ * they are told on the clock they are given (0 is at once, without a timer).
+ */
+import { UnavailableError } from "../../src/core/errors.ts";
+import type { Clock, Timer } from "../../src/core/clock.ts";
+import { invariant } from "../../src/core/invariant.ts";
+import type {
+  EnvironmentId,
+  EnvironmentInfo,
+  EnvironmentReady,
+  EnvironmentSpec,
+  Invocation,
+  InvocationHandle,
+  InvocationReport,
+  InvocationResponse,
+  LogEvent,
+  PoolInfo,
+  PoolTarget,
+  Worker,
+  WorkerInfo,
+  WorkerListener,
+} from "../../src/worker/contract.ts";
+
+export interface FakeBehaviour {
+  /** Time from the request for an environment until it is ready. */
+  startMs: (spec: EnvironmentSpec) => number;
+  /** Rejects the start when it returns an error. */
+  startError: (spec: EnvironmentSpec) => Error | undefined;
+  /** Time from invocation to response. */
+  handlerMs: (invocation: Invocation) => number;
+  /** Time from the response to the report. */
+  settleMs: (invocation: Invocation) => number;
+  handler: (invocation: Invocation, spec: EnvironmentSpec) => InvocationResponse;
+  /** Whether the environment survives the invocation. */
+  ends: (invocation: Invocation) => boolean;
+}
+
+interface FakeEnvironment {
+  readonly spec: EnvironmentSpec;
+  readonly createdAtMs: number;
+  state: EnvironmentInfo["state"];
+  invocations: number;
+}
+
+export class FakeWorker implements Worker {
+  readonly behaviour: FakeBehaviour;
+  readonly memoryMiB: number;
+  /** Every spec that a start was asked for, in order. */
+  readonly starts: EnvironmentSpec[] = [];
+  readonly destroyed: EnvironmentId[] = [];
+  /** Every invocation that began, in order. */
+  readonly invocations: Invocation[] = [];
+  poolTargets: readonly PoolTarget[] = [];
+  #lost = false;
+  readonly #clock: Clock;
+  readonly #listener: WorkerListener;
+  readonly #environments = new Map<EnvironmentId, FakeEnvironment>();
+  readonly #pending = new Set<{ readonly reject: (error: Error) => void; readonly timer: Timer | undefined }>();
+
+  constructor(
+    clock: Clock,
+    listener: WorkerListener,
+    behaviour: Partial<FakeBehaviour> = {},
+    memoryMiB: number = 24 * 1024,
+  ) {
+    this.#clock = clock;
+    this.#listener = listener;
+    this.memoryMiB = memoryMiB;
+    this.behaviour = {
+      startMs: () => 0,
+      startError: () => undefined,
+      handlerMs: () => 0,
+      settleMs: () => 0,
+      handler: (invocation) => ({
+        kind: "success",
+        payload: invocation.payload,
+        contentType: "application/json",
+      }),
+      ends: () => false,
+      ...behaviour,
+    };
+  }
+
+  /** Those that exist, whatever their state. */
+  get live(): readonly FakeEnvironment[] {
+    return [...this.#environments.values()];
+  }
+
+  info(): Promise<WorkerInfo> {
+    return this.#answer({ version: "0", sandboxDriver: "none", memoryMiB: this.memoryMiB, cpus: 2 });
+  }
+
+  async createEnvironment(spec: EnvironmentSpec): Promise<EnvironmentReady> {
+    this.#mustBeConnected();
+    invariant(!this.#environments.has(spec.id), "an environment's id is new");
+    this.starts.push(spec);
+    const environment: FakeEnvironment = { spec, createdAtMs: this.#clock.now(), state: "starting", invocations: 0 };
+    this.#environments.set(spec.id, environment);
+    const startMs = this.behaviour.startMs(spec);
+    await this.#wait(startMs);
+    const error = this.behaviour.startError(spec);
+    if (error !== undefined) {
+      this.#environments.delete(spec.id);
+      throw error;
+    }
+    environment.state = "idle";
+    const phases = { sandboxMs: 0, codeMs: 0, runtimeMs: 0, initMs: startMs, pooled: true };
+    return { phases, initialized: true };
+  }
+
+  invoke(invocation: Invocation): InvocationHandle {
+    const environment = this.#environments.get(invocation.environmentId);
+    if (this.#lost) throw workerLost();
+    invariant(environment !== undefined, "an invoked environment exists");
+    invariant(environment.state === "idle", "an environment runs one invocation at a time");
+    environment.state = "busy";
+    environment.invocations++;
+    this.invocations.push(invocation);
+    const handlerMs = this.behaviour.handlerMs(invocation);
+    const response = this.#run(handlerMs, invocation, environment.spec);
+    const report = this.#report(response, handlerMs, invocation, environment);
+    return { response, report };
+  }
+
+  destroyEnvironment(id: EnvironmentId): Promise<void> {
+    const environment = this.#environments.get(id);
+    invariant(environment?.state !== "busy", "an environment is not destroyed during an invocation");
+    this.#environments.delete(id);
+    this.destroyed.push(id);
+    return this.#answer(undefined);
+  }
+
+  setPoolTargets(targets: readonly PoolTarget[]): Promise<void> {
+    this.poolTargets = targets;
+    return this.#answer(undefined);
+  }
+
+  environments(): Promise<EnvironmentInfo[]> {
+    return this.#answer(
+      this.live.map(({ spec, state, createdAtMs, invocations }) => ({
+        id: spec.id,
+        functionArn: spec.functionArn,
+        functionVersion: spec.functionVersion,
+        state,
+        createdAtMs,
+        invocations,
+        memoryBytes: 0,
+        sandboxId: spec.id,
+      })),
+    );
+  }
+
+  pools(): Promise<PoolInfo[]> {
+    return this.#answer(
+      this.poolTargets.map(({ runtime, memoryMiB, target }) => ({
+        runtime: runtime.identifier,
+        memoryMiB,
+        target,
+        ready: target,
+        booting: 0,
+        hits: this.starts.length,
+        misses: 0,
+      })),
+    );
+  }
+
+  /** An idle environment ends by itself. */
+  crash(id: EnvironmentId): void {
+    invariant(this.#environments.get(id)?.state === "idle", "only an idle environment ends by itself");
+    this.#environments.delete(id);
+    this.#listener.onEnvironmentGone(id, "crashed");
+  }
+
+  /** An environment writes. */
+  log(id: EnvironmentId, events: readonly LogEvent[], dropped = 0): void {
+    const environment = this.#environments.get(id);
+    invariant(environment !== undefined, "only an environment that exists writes");
+    const { scope, logging } = environment.spec;
+    this.#listener.onLogs({ scope, group: logging.group, stream: logging.stream, events, dropped });
+  }
+
+  /** The connection breaks: every pending promise is rejected, and nothing is left. */
+  lose(): void {
+    this.#lost = true;
+    this.#environments.clear();
+    for (const { reject, timer } of this.#pending) {
+      timer?.cancel();
+      reject(workerLost());
+    }
+    this.#pending.clear();
+    this.#listener.onDisconnected();
+  }
+
+  async #run(handlerMs: number, invocation: Invocation, spec: EnvironmentSpec): Promise<InvocationResponse> {
+    await this.#wait(handlerMs);
+    return this.behaviour.handler(invocation, spec);
+  }
+
+  async #report(
+    response: Promise<InvocationResponse>,
+    durationMs: number,
+    { requestId, ...invocation }: Invocation,
+    environment: FakeEnvironment,
+  ): Promise<InvocationReport> {
+    const answer = await response;
+    await this.#wait(this.behaviour.settleMs({ requestId, ...invocation }));
+    const ends = this.behaviour.ends({ requestId, ...invocation });
+    environment.state = "idle";
+    if (ends) this.#environments.delete(environment.spec.id);
+    return {
+      requestId,
+      status: answer.kind === "success" ? "success" : "error",
+      durationMs,
+      billedMs: Math.ceil(durationMs),
+      memorySizeMiB: environment.spec.memoryMiB,
+      maxMemoryUsedMiB: 30,
+      environment: ends ? "gone" : "idle",
+    };
+  }
+
+  async #answer<T>(value: T): Promise<T> {
+    this.#mustBeConnected();
+    await this.#wait(0);
+    return value;
+  }
+
+  #mustBeConnected(): void {
+    if (this.#lost) throw workerLost();
+  }
+
+  #wait(durationMs: number): Promise<void> {
+    if (durationMs === 0) return this.#lost ? Promise.reject(workerLost()) : Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.after(durationMs, () => {
+        this.#pending.delete(pending);
+        resolve();
+      });
+      const pending = { reject, timer };
+      this.#pending.add(pending);
+    });
+  }
+}
+
+function workerLost(): UnavailableError {
+  return new UnavailableError("worker-gone", "the worker was lost");
+}
