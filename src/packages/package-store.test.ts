@@ -4,23 +4,32 @@ import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, writeFile
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 import { systemClock } from "../core/clock.ts";
 import { unzippedBytesMax, zippedBytesMax, type PackageStore } from "./contract.ts";
 import { openPackageStore } from "./package-store.ts";
 import { buildZip, directoryMode, linkMode, type ZipInput } from "./testing/build-zip.ts";
 
+const bootId = "boot-1";
+let root: string;
+/** Where the packages of this boot lie. */
 let directory: string;
 let store: PackageStore;
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), "hearth-packages-"));
-  store = await openPackageStore(directory, systemClock);
+  root = await mkdtemp(join(tmpdir(), "hearth-packages-"));
+  directory = join(root, bootId);
+  store = await openPackageStore(root, { clock: systemClock, bootId });
 });
 
 afterEach(async () => {
-  await rm(directory, { recursive: true });
+  await rm(root, { recursive: true });
 });
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await setImmediate();
+}
 
 const digestOf = (zip: Uint8Array): string => createHash("sha256").update(zip).digest("hex");
 const unpack = async (zip: Uint8Array): Promise<string> => store.unpack(digestOf(zip), zip);
@@ -141,10 +150,21 @@ test("a store opened again knows its packages, and clears away what a crash left
   await writeFile(join(directory, ".unfinished-abc/deep/file"), "half");
   await mkdir(join(directory, ".removed-abc"));
 
-  store = await openPackageStore(directory, systemClock);
+  store = await openPackageStore(root, { clock: systemClock, bootId });
 
-  assert.deepEqual(await readdir(directory), [digestOf(zip)]);
   assert.equal(store.find(digestOf(zip)), join(directory, digestOf(zip)));
+  await until(async () => (await readdir(directory)).length === 1);
+});
+
+test("packages of an earlier boot, which a power failure may have torn, are not used and go away", async () => {
+  const zip = buildZip([{ name: "f", content: "1" }]);
+  await unpack(zip);
+
+  store = await openPackageStore(root, { clock: systemClock, bootId: "boot-2" });
+
+  assert.equal(store.find(digestOf(zip)), undefined);
+  assert.equal(await readFile(join(await unpack(zip), "f"), "utf8"), "1");
+  await until(async () => (await readdir(root)).join() === "boot-2");
 });
 
 test("when the package cannot be put in its place, nothing is left behind", async () => {
@@ -252,12 +272,12 @@ test("the event loop turns whenever a slice of time is used up", async () => {
   const zip = buildZip(Array.from({ length: 500 }, (_, index) => ({ name: `f${index}`, content: "x" })));
   let timeMs = 0;
   const everyLookTakesLong = { ...systemClock, monotonicMs: () => (timeMs += 1000) };
-  store = await openPackageStore(directory, everyLookTakesLong);
+  store = await openPackageStore(root, { clock: everyLookTakesLong, bootId });
   let turns = 0;
   let done = false;
   const count = (): void => {
     turns += 1;
-    if (!done) setImmediate(count);
+    if (!done) globalThis.setImmediate(count);
   };
   count();
 

@@ -1,16 +1,17 @@
 /**
  * Packages on disk: one directory per digest, made whole or not at all, readable by everyone, never changed.
  *
- * An archive is unpacked beside its place, flushed to the disk, then renamed into it. What a crash leaves behind
- * carries a name of its own and is removed when the store is opened. Unpacking runs on the caller's event loop, in
- * slices, so that requests beside it wait for no more than a few milliseconds.
+ * An archive is unpacked beside its place, then renamed into it. What a crash leaves behind carries a name of its own
+ * and is removed when the store is opened. Packages are a cache of the archives, which are durable elsewhere: they are
+ * not flushed to the disk but trusted for as long as the kernel runs that wrote them, in a directory named after it.
+ *
+ * Unpacking runs on the caller's event loop, in slices, so that requests beside it wait for no more than a few
+ * milliseconds.
  */
-import { execFile } from "node:child_process";
 import { closeSync, fchmodSync, futimesSync, openSync, writeSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, open, readdir, rename, rm, symlink } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, open, readdir, readFile, rename, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { promisify } from "node:util";
 import type { Clock } from "../core/clock.ts";
 import { invariant } from "../core/invariant.ts";
 import type { Digest } from "../engine/contract.ts";
@@ -32,18 +33,27 @@ const directoryMode = 0o755;
 const fileMode = 0o644;
 const executableMode = 0o755;
 
-const run = promisify(execFile);
+export interface PackageStoreOptions {
+  readonly clock: Clock;
+  /** Changes with every boot of the machine; the kernel's own unless a test says otherwise. */
+  readonly bootId?: string;
+}
 
-/** Opens the store in `directory`, making it if absent, and clears away what a crash left. */
-export async function openPackageStore(directory: string, clock: Clock): Promise<PackageStore> {
-  await mkdir(directory, { recursive: true, mode: directoryMode });
+/** Opens the store in `directory`, making it if absent, and clears away what a crash or an earlier boot left. */
+export async function openPackageStore(directory: string, options: PackageStoreOptions): Promise<PackageStore> {
+  const bootId = options.bootId ?? (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
+  const current = join(directory, bootId);
+  await mkdir(current, { recursive: true, mode: directoryMode });
+
+  const leftovers = (await readdir(directory)).filter((name) => name !== bootId).map((name) => join(directory, name));
   const whole = new Set<Digest>();
-  for (const name of await readdir(directory)) {
+  for (const name of await readdir(current)) {
     if (isDigest(name)) whole.add(name);
-    else if (name.startsWith(unfinishedPrefix) || name.startsWith(removedPrefix))
-      await removeTree(join(directory, name));
+    else if (name.startsWith(unfinishedPrefix) || name.startsWith(removedPrefix)) leftovers.push(join(current, name));
   }
-  return new DirectoryPackageStore(directory, clock, whole);
+  // Nobody waits for gigabytes to go: what a failure leaves is a leftover of the next start.
+  void Promise.allSettled(leftovers.map(removeTree));
+  return new DirectoryPackageStore(current, options.clock, whole);
 }
 
 class DirectoryPackageStore implements PackageStore {
@@ -109,8 +119,6 @@ class DirectoryPackageStore implements PackageStore {
         await slice.pause();
       }
       await chmod(unfinished, directoryMode);
-      // One flush for all files: a rename that survives a power failure must not name files that did not.
-      await run("sync", ["--file-system", unfinished]);
       await rename(unfinished, place);
     } catch (error) {
       await removeTree(unfinished);
