@@ -50,6 +50,12 @@ export const settings = {
     unit: "ms",
     doc: "Age at which an environment is drained and replaced (14 h).",
   },
+  memoryOvercommit: {
+    default: 8,
+    min: 1,
+    max: 1000,
+    doc: "How many times a worker's memory may be promised to environments; idle ones use a fraction of theirs.",
+  },
   poolMin: {
     default: 2,
     min: 0,

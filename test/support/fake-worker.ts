@@ -201,16 +201,16 @@ export class FakeWorker implements Worker {
   async #report(
     response: Promise<InvocationResponse>,
     durationMs: number,
-    { requestId, ...invocation }: Invocation,
+    invocation: Invocation,
     environment: FakeEnvironment,
   ): Promise<InvocationReport> {
     const answer = await response;
-    await this.#wait(this.behaviour.settleMs({ requestId, ...invocation }));
-    const ends = this.behaviour.ends({ requestId, ...invocation });
+    await this.#wait(this.behaviour.settleMs(invocation));
+    const ends = this.behaviour.ends(invocation);
     environment.state = "idle";
     if (ends) this.#environments.delete(environment.spec.id);
     return {
-      requestId,
+      requestId: invocation.requestId,
       status: answer.kind === "success" ? "success" : "error",
       durationMs,
       billedMs: Math.ceil(durationMs),

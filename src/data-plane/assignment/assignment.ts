@@ -1,0 +1,162 @@
+/**
+ * Finds or makes the environment that runs an invocation.
+ *
+ * A request takes the most recently used idle environment of its function version, or waits for a start; different
+ * functions share no queue. When a function changes, environments of what it was are drained: the idle ones end now,
+ * the busy ones after their invocation. An invocation in flight is never broken off from here.
+ */
+import type { Clock } from "../../core/clock.ts";
+import { UnavailableError } from "../../core/errors.ts";
+import type { FunctionConfiguration } from "../../core/function-record.ts";
+import type { Scope } from "../../core/identity.ts";
+import type { Invocation, InvocationHandle, Worker, WorkerListener } from "../../worker/contract.ts";
+import { WorkerFleet, type AttachedWorker } from "../placement/worker-fleet.ts";
+import type { WorkerNode } from "../placement/worker-node.ts";
+import type { KeepAlivePolicy } from "../scaling/keep-alive.ts";
+import { EnvironmentRegistry, type EnvironmentIdentity } from "./environment-registry.ts";
+import { EnvironmentStarter, type StarterOptions } from "./environment-starter.ts";
+import { EnvironmentTable, type TableActions } from "./environment-table.ts";
+import type { Environment } from "./environment.ts";
+
+export interface AssignmentOptions extends StarterOptions {
+  readonly keepAlive: KeepAlivePolicy;
+  readonly environmentLifeMsMax: number;
+  /** How many times a worker's memory may be promised. */
+  readonly overcommitFactor: number;
+  /** Called when workers come and go. */
+  readonly onFleetChange: () => void;
+}
+
+export class Assignment {
+  readonly #clock: Clock;
+  readonly #fleet: WorkerFleet<Environment>;
+  readonly #registry: EnvironmentRegistry;
+  readonly #starter: EnvironmentStarter;
+  readonly #actions: TableActions;
+  readonly #onFleetChange: () => void;
+  /** By unqualified ARN, then version. */
+  readonly #tables = new Map<string, Map<string, EnvironmentTable>>();
+  #closed = false;
+
+  constructor(options: AssignmentOptions) {
+    this.#clock = options.clock;
+    this.#onFleetChange = options.onFleetChange;
+    this.#fleet = new WorkerFleet({
+      overcommitFactor: options.overcommitFactor,
+      listener: {
+        onAttached: () => this.#onAttached(),
+        onLost: (node) => this.#onLost(node),
+        onDraining: (node) => void this.#registry.evict(node, Infinity),
+        onEnvironmentGone: (id) => this.#registry.endedById(id),
+      },
+    });
+    this.#registry = new EnvironmentRegistry(options);
+    this.#starter = new EnvironmentStarter(options, this.#fleet, this.#registry);
+    this.#actions = {
+      start: (table) => void this.#starter.start(table),
+      retire: (environment) => void this.#registry.destroy(environment),
+      becameIdle: (environment) => this.#registry.becameIdle(environment),
+      isSpent: (environment) => this.#registry.isSpent(environment),
+    };
+  }
+
+  /** The environment is the caller's, to be used for one `invoke`. Throws or rejects with `UnavailableError`. */
+  acquire(scope: Scope, configuration: FunctionConfiguration): Environment | Promise<Environment> {
+    const table = this.#tables.get(configuration.functionArn)?.get(configuration.version);
+    if (table?.configuration.generation === configuration.generation) return table.acquire();
+    return this.#open(scope, configuration).acquire();
+  }
+
+  /** Runs one invocation in an acquired environment, which comes back by itself when the invocation is over. */
+  invoke(environment: Environment, invocation: Invocation): InvocationHandle {
+    const { table, node } = environment;
+    const ended = (): void => this.#registry.ended(environment);
+    environment.invocations++;
+    let handle: InvocationHandle;
+    try {
+      handle = node.worker.invoke(invocation);
+    } catch (error) {
+      ended();
+      throw error;
+    }
+    handle.response.then(() => table.settling(environment), ended);
+    handle.report.then((report) => {
+      if (report.environment === "gone") return ended();
+      return table.settled(environment);
+    }, ended);
+    return handle;
+  }
+
+  /** Of this function only these configurations are invoked from now on. */
+  retain(functionArn: string, live: readonly FunctionConfiguration[]): void {
+    const versions = this.#tables.get(functionArn);
+    if (versions === undefined) return;
+    for (const [version, table] of versions) {
+      const successor = live.find((each) => each.version === version);
+      if (successor?.generation === table.configuration.generation) continue;
+      versions.delete(version);
+      if (successor === undefined)
+        table.close(new UnavailableError("closing", `${functionArn}:${version} is no more.`));
+      else table.drain();
+    }
+    if (versions.size === 0) this.#tables.delete(functionArn);
+  }
+
+  /** Undefined when no environment has that id, or no longer. */
+  environment(id: string): EnvironmentIdentity | undefined {
+    return this.#registry.get(id);
+  }
+
+  /** Undefined when no living environment signs with that key. */
+  credentialsOf(accessKeyId: string): EnvironmentIdentity | undefined {
+    return this.#registry.byAccessKey(accessKeyId);
+  }
+
+  get workers(): readonly Worker[] {
+    return this.#fleet.workers;
+  }
+
+  attach(
+    connect: (listener: Pick<WorkerListener, "onEnvironmentGone" | "onDisconnected">) => Promise<Worker>,
+  ): Promise<AttachedWorker> {
+    return this.#fleet.attach(connect);
+  }
+
+  /** Turns waiters away and destroys every idle environment; busy ones go when their invocation is over. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const versions of this.#tables.values()) {
+      for (const table of versions.values()) table.close(closing());
+    }
+    this.#tables.clear();
+    this.#starter.close();
+    await this.#registry.settled();
+  }
+
+  #open(scope: Scope, configuration: FunctionConfiguration): EnvironmentTable {
+    if (this.#closed) throw closing();
+    let versions = this.#tables.get(configuration.functionArn);
+    if (versions === undefined) {
+      versions = new Map();
+      this.#tables.set(configuration.functionArn, versions);
+    }
+    versions.get(configuration.version)?.drain();
+    const table = new EnvironmentTable(scope, configuration, this.#clock, this.#actions);
+    versions.set(configuration.version, table);
+    return table;
+  }
+
+  #onAttached(): void {
+    this.#starter.wake();
+    this.#onFleetChange();
+  }
+
+  #onLost(node: WorkerNode<Environment>): void {
+    for (const environment of node.residents()) this.#registry.ended(environment);
+    this.#onFleetChange();
+  }
+}
+
+function closing(): UnavailableError {
+  return new UnavailableError("closing", "Hearth is stopping.");
+}

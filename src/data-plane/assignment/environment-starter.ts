@@ -1,0 +1,141 @@
+/**
+ * Brings one environment into being: chooses a worker, makes room there, asks for the environment, and tries again a
+ * bounded number of times, on the next worker when the first is lost.
+ */
+import type { Clock } from "../../core/clock.ts";
+import { UnavailableError } from "../../core/errors.ts";
+import type { FunctionConfiguration } from "../../core/function-record.ts";
+import type { WorkerFleet } from "../placement/worker-fleet.ts";
+import type { WorkerNode } from "../placement/worker-node.ts";
+import type { RandomBytes } from "./credentials.ts";
+import type { EnvironmentRegistry } from "./environment-registry.ts";
+import type { EnvironmentTable } from "./environment-table.ts";
+import { Environment } from "./environment.ts";
+import { specOf, type LaunchPlan, type LaunchPlanner } from "./launch-plan.ts";
+
+/** Attempts to start one environment before a waiter is told. */
+export const startAttemptsMax = 3;
+/** Wait before the second attempt; doubles with each further one. A new worker ends it early. */
+export const startRetryMs = 100;
+/** How long a start waits for a worker to connect: a supervisor restarts one within a second or two. */
+export const workerWaitMsMax = 10_000;
+
+export interface StarterOptions {
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly planner: LaunchPlanner;
+  /** Called for every start on demand. */
+  readonly onColdStart: (configuration: FunctionConfiguration) => void;
+}
+
+export class EnvironmentStarter {
+  readonly #options: StarterOptions;
+  readonly #clock: Clock;
+  readonly #fleet: WorkerFleet<Environment>;
+  readonly #registry: EnvironmentRegistry;
+  readonly #sleepers = new Set<() => void>();
+  #closed = false;
+
+  constructor(options: StarterOptions, fleet: WorkerFleet<Environment>, registry: EnvironmentRegistry) {
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#fleet = fleet;
+    this.#registry = registry;
+  }
+
+  /** Never rejects: the table learns how it ended. */
+  async start(table: EnvironmentTable): Promise<void> {
+    let environment: Environment;
+    try {
+      this.#options.onColdStart(table.configuration);
+      environment = await this.#startRepeatedly(table);
+    } catch (error) {
+      table.startFailed(asUnavailable(error, table.configuration.functionArn));
+      return;
+    }
+    table.started(environment);
+  }
+
+  /** A worker has come: starts that wait for one go on. */
+  wake(): void {
+    for (const wake of this.#sleepers) wake();
+  }
+
+  /** No further attempts. */
+  close(): void {
+    this.#closed = true;
+    this.wake();
+  }
+
+  async #startRepeatedly(table: EnvironmentTable): Promise<Environment> {
+    const plan = await this.#options.planner.plan(table.scope, table.configuration);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#startOnce(table, plan);
+      } catch (error) {
+        if (!(error instanceof UnavailableError) || attempt === startAttemptsMax) throw error;
+        if (error.reason !== "worker-gone") await this.#pause(startRetryMs * 2 ** (attempt - 1));
+        if (this.#closed || !table.needsStart) throw error;
+      }
+    }
+  }
+
+  async #startOnce(table: EnvironmentTable, plan: LaunchPlan): Promise<Environment> {
+    const createdAtMs = this.#clock.monotonicMs();
+    if (this.#fleet.isEmpty) await this.#workerArrives();
+    const { node, evictMiB } = this.#fleet.choose(plan.memoryMiB);
+    const spec = specOf(plan, table.configuration, this.#options.random, this.#clock.now());
+    const environment = new Environment(spec, table, node, createdAtMs);
+    // Registered before it exists: its own init code may already call Hearth with its credentials.
+    this.#registry.add(environment);
+    try {
+      if (evictMiB > 0) await this.#registry.evict(node, evictMiB);
+      const ready = await node.worker.createEnvironment(spec);
+      if (hasEnded(environment))
+        throw new UnavailableError("worker-gone", "The environment ended when it had started.");
+      environment.phases = ready.phases;
+      environment.startMs = this.#clock.monotonicMs() - createdAtMs;
+      return environment;
+    } catch (error) {
+      this.#registry.forget(environment);
+      await this.#makeRoom(node, plan.memoryMiB, error);
+      throw error;
+    }
+  }
+
+  /** A worker that has less memory than was thought gets some back before the next attempt. */
+  async #makeRoom(node: WorkerNode<Environment>, memoryMiB: number, error: unknown): Promise<void> {
+    if (!(error instanceof UnavailableError) || error.reason !== "no-capacity") return;
+    await this.#registry.evict(node, memoryMiB);
+  }
+
+  async #workerArrives(): Promise<void> {
+    await this.#pause(workerWaitMsMax);
+    if (this.#fleet.isEmpty) throw new UnavailableError("worker-gone", "No worker is connected.");
+  }
+
+  /** Ends early when a worker arrives or everything closes. */
+  #pause(durationMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = (): void => {
+      timer.cancel();
+      this.#sleepers.delete(wake);
+      resolve();
+    };
+    const timer = this.#clock.after(durationMs, wake);
+    this.#sleepers.add(wake);
+    return promise;
+  }
+}
+
+/** It may have ended, alone or with its worker, before the answer to its start was read. */
+function hasEnded(environment: Environment): boolean {
+  return environment.state === "gone" || environment.node.lost;
+}
+
+function asUnavailable(error: unknown, functionArn: string): UnavailableError {
+  if (error instanceof UnavailableError) return error;
+  return new UnavailableError("no-capacity", `No execution environment of ${functionArn} could be started.`, {
+    cause: error,
+  });
+}

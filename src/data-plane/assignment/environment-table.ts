@@ -1,0 +1,194 @@
+/**
+ * The environments of one function version in one generation: who is idle, who waits, what is being started.
+ *
+ * Promises: an environment is handed to one taker at a time; the most recently used idle one goes first; whoever waits
+ * is served in the order of arrival by whatever environment frees or starts first; there are always as many starts
+ * under way (or environments about to be free) as there are waiters, so that none is forgotten.
+ *
+ * It decides only. Starting and destroying is done by the `TableActions` it was given.
+ */
+import type { Clock, Timer } from "../../core/clock.ts";
+import { UnavailableError } from "../../core/errors.ts";
+import type { FunctionConfiguration } from "../../core/function-record.ts";
+import type { Scope } from "../../core/identity.ts";
+import type { Environment } from "./environment.ts";
+
+export interface TableActions {
+  /** Begins to start an environment; ends in `started` or `startFailed`, once. */
+  start(table: EnvironmentTable): void;
+  /** The environment is in no table any more: it has to be destroyed. */
+  retire(environment: Environment): void;
+  /** The environment entered the idle stack. */
+  becameIdle(environment: Environment): void;
+  /** Whether the environment has reached its maximum life. */
+  isSpent(environment: Environment): boolean;
+}
+
+interface Waiter {
+  readonly resolve: (environment: Environment) => void;
+  readonly reject: (error: Error) => void;
+  readonly timer: Timer;
+}
+
+/**
+ * How long a request waits for an environment that has answered and is about to be free, before another one is
+ * started: a client that calls again the moment it has its answer must not cause a cold start.
+ */
+export const settleGraceMs = 5;
+
+/**
+ * Longest wait for an environment: the 10 s of an init phase, the start of a sandbox on a loaded machine, and a worker
+ * that had to be replaced meanwhile.
+ */
+export const environmentWaitMsMax = 60_000;
+
+export class EnvironmentTable {
+  readonly scope: Scope;
+  readonly configuration: FunctionConfiguration;
+  readonly #clock: Clock;
+  readonly #actions: TableActions;
+  /** The most recently used is last. */
+  readonly #idle: Environment[] = [];
+  /** In the order of arrival. */
+  readonly #waiters = new Set<Waiter>();
+  #starting = 0;
+  #settling = 0;
+  #grace: Timer | undefined;
+  #draining = false;
+
+  constructor(scope: Scope, configuration: FunctionConfiguration, clock: Clock, actions: TableActions) {
+    this.scope = scope;
+    this.configuration = configuration;
+    this.#clock = clock;
+    this.#actions = actions;
+  }
+
+  /** The environment is the caller's until it is `settled` or removed. Rejects with `UnavailableError`. */
+  acquire(): Environment | Promise<Environment> {
+    const environment = this.#idle.pop();
+    if (environment === undefined) return this.#wait();
+    environment.state = "busy";
+    return environment;
+  }
+
+  /** True while a start is worth repeating: somebody waits whom no other start will serve. */
+  get needsStart(): boolean {
+    return this.#waiters.size >= this.#starting;
+  }
+
+  started(environment: Environment): void {
+    this.#starting--;
+    this.#offer(environment);
+  }
+
+  /** Whoever has waited longest is told, unless enough other starts are under way. */
+  startFailed(error: UnavailableError): void {
+    this.#starting--;
+    if (this.#waiters.size <= this.#starting + this.#settling) return;
+    const [longest] = this.#waiters;
+    if (longest !== undefined) this.#dismiss(longest, error);
+  }
+
+  /** The invocation is answered; the environment will be free in a moment. */
+  settling(environment: Environment): void {
+    if (environment.state !== "busy") return;
+    environment.state = "settling";
+    this.#settling++;
+  }
+
+  /** The invocation is over and the environment free. */
+  settled(environment: Environment): void {
+    if (environment.state === "gone") return;
+    if (environment.state === "settling") this.#settling--;
+    this.#offer(environment);
+  }
+
+  /** Takes the environment out for good, in whatever state it is; whoever counted on it is served otherwise. */
+  remove(environment: Environment): void {
+    if (environment.state === "idle") this.#idle.splice(this.#idle.indexOf(environment), 1);
+    if (environment.state === "settling") this.#settling--;
+    environment.state = "gone";
+    this.#supply();
+  }
+
+  /** From now on nothing is kept idle; whoever waits is still served. */
+  drain(): void {
+    this.#draining = true;
+    for (const environment of this.#idle.splice(0)) {
+      environment.state = "gone";
+      this.#actions.retire(environment);
+    }
+  }
+
+  /** `drain`, and whoever waits is turned away. */
+  close(error: UnavailableError): void {
+    this.drain();
+    for (const waiter of this.#waiters) this.#dismiss(waiter, error);
+  }
+
+  #wait(): Promise<Environment> {
+    const { promise, resolve, reject } = Promise.withResolvers<Environment>();
+    const timer = this.#clock.after(environmentWaitMsMax, () => {
+      this.#dismiss(
+        waiter,
+        new UnavailableError("no-capacity", `No execution environment was ready within ${environmentWaitMsMax} ms.`),
+      );
+    });
+    const waiter: Waiter = { resolve, reject, timer };
+    this.#waiters.add(waiter);
+    this.#supply();
+    return promise;
+  }
+
+  #dismiss(waiter: Waiter, error: Error): void {
+    this.#forget(waiter);
+    waiter.reject(error);
+  }
+
+  #forget(waiter: Waiter): void {
+    this.#waiters.delete(waiter);
+    waiter.timer.cancel();
+    if (this.#waiters.size > 0) return;
+    this.#grace?.cancel();
+    this.#grace = undefined;
+  }
+
+  #offer(environment: Environment): void {
+    if (this.#actions.isSpent(environment)) {
+      environment.state = "gone";
+      this.#actions.retire(environment);
+      this.#supply();
+      return;
+    }
+    const [longest] = this.#waiters;
+    if (longest !== undefined) {
+      environment.state = "busy";
+      this.#forget(longest);
+      longest.resolve(environment);
+      return;
+    }
+    if (this.#draining) {
+      environment.state = "gone";
+      this.#actions.retire(environment);
+      return;
+    }
+    environment.state = "idle";
+    this.#idle.push(environment);
+    this.#actions.becameIdle(environment);
+  }
+
+  /** Starts what the waiters need beyond starts under way and environments about to be free. */
+  #supply(): void {
+    while (this.#waiters.size > this.#starting + this.#settling) this.#start();
+    if (this.#waiters.size <= this.#starting || this.#grace !== undefined) return;
+    this.#grace = this.#clock.after(settleGraceMs, () => {
+      this.#grace = undefined;
+      while (this.#waiters.size > this.#starting) this.#start();
+    });
+  }
+
+  #start(): void {
+    this.#starting++;
+    this.#actions.start(this);
+  }
+}

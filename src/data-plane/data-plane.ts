@@ -1,0 +1,107 @@
+/**
+ * Puts the parts of the data plane together: directory, counting, assignment, pools, and the frontend before them.
+ */
+import type { Clock } from "../core/clock.ts";
+import type { Engine } from "../engine/contract.ts";
+import type { UsageRecord } from "../metering/usage-record.ts";
+import type { PackageStore } from "../packages/contract.ts";
+import type { EnvironmentInfo, LogBatch, PoolInfo, Worker, WorkerListener } from "../worker/contract.ts";
+import { Assignment } from "./assignment/assignment.ts";
+import type { RandomBytes } from "./assignment/credentials.ts";
+import type { EnvironmentIdentity } from "./assignment/environment-registry.ts";
+import { LaunchPlanner } from "./assignment/launch-plan.ts";
+import { CountingService } from "./counting/counting-service.ts";
+import type { Frontend } from "./frontend/contract.ts";
+import { FunctionDirectory } from "./frontend/function-directory.ts";
+import { InvocationFrontend } from "./frontend/invocation-frontend.ts";
+import type { AttachedWorker } from "./placement/worker-fleet.ts";
+import { FixedWindow } from "./scaling/keep-alive.ts";
+import { PoolKeeper, type ResolveRuntime } from "./scaling/pool-keeper.ts";
+
+export interface DataPlaneOptions {
+  readonly engine: Pick<Engine, "records" | "blobs">;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  /** The pack of a runtime identifier; undefined when this host does not have it. */
+  readonly resolveRuntime: ResolveRuntime;
+  readonly packages: Pick<PackageStore, "find" | "unpack">;
+  readonly onLogs: (batch: LogBatch) => void;
+  readonly onUsage: (usage: UsageRecord) => void;
+  readonly config: {
+    readonly accountConcurrency: number;
+    readonly keepAliveMs: number;
+    readonly environmentLifeMsMax: number;
+    readonly memoryOvercommit: number;
+    readonly poolMin: number;
+    readonly poolMax: number;
+  };
+}
+
+export interface DataPlane {
+  readonly frontend: Frontend;
+  /** Takes a worker into service; when it is lost, attach the next one. */
+  attachWorker(connect: (listener: WorkerListener) => Promise<Worker>): Promise<AttachedWorker>;
+  /** Who signs with this key; undefined when no living environment has it. */
+  credentialsOf(accessKeyId: string): EnvironmentIdentity | undefined;
+  environment(id: string): EnvironmentIdentity | undefined;
+  /** What the workers have; a worker that is lost meanwhile has nothing. */
+  environments(): Promise<EnvironmentInfo[]>;
+  pools(): Promise<PoolInfo[]>;
+  /** Turns waiters away and ends idle environments; invocations in flight go on. */
+  close(): Promise<void>;
+}
+
+/** Resolves when every function in the records is known. */
+export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlane> {
+  const { clock, config, engine, resolveRuntime } = options;
+  const counting = new CountingService({ accountConcurrency: config.accountConcurrency });
+  const pools = new PoolKeeper({
+    clock,
+    resolveRuntime,
+    configurations: () => directory.configurations(),
+    workers: () => assignment.workers,
+    bounds: { min: config.poolMin, max: config.poolMax },
+  });
+  const assignment = new Assignment({
+    clock,
+    random: options.random,
+    planner: new LaunchPlanner({ resolveRuntime, packages: options.packages, blobs: engine.blobs }),
+    keepAlive: new FixedWindow(config.keepAliveMs),
+    environmentLifeMsMax: config.environmentLifeMsMax,
+    overcommitFactor: config.memoryOvercommit,
+    onColdStart: (configuration) => pools.observeColdStart(configuration),
+    onFleetChange: () => pools.changed(),
+  });
+  const directory = new FunctionDirectory({
+    onFunction(functionArn, record, live) {
+      counting.setReserved(record.scope, functionArn, record.reservedConcurrency);
+      assignment.retain(functionArn, live);
+      pools.changed();
+    },
+    onDeleted(functionArn, scope) {
+      counting.forget(scope, functionArn);
+      assignment.retain(functionArn, []);
+      pools.changed();
+    },
+  });
+  await directory.follow(engine.records);
+
+  return {
+    frontend: new InvocationFrontend({ clock, directory, counting, assignment, onUsage: options.onUsage }),
+    attachWorker: (connect) => assignment.attach((listener) => connect({ ...listener, onLogs: options.onLogs })),
+    credentialsOf: (accessKeyId) => assignment.credentialsOf(accessKeyId),
+    environment: (id) => assignment.environment(id),
+    environments: () => fromAll(assignment.workers, (worker) => worker.environments()),
+    pools: () => fromAll(assignment.workers, (worker) => worker.pools()),
+    async close() {
+      directory.close();
+      pools.close();
+      await assignment.close();
+    },
+  };
+}
+
+async function fromAll<T>(workers: readonly Worker[], ask: (worker: Worker) => Promise<T[]>): Promise<T[]> {
+  const answers = await Promise.all(workers.map((worker) => ask(worker).catch(() => [])));
+  return answers.flat();
+}

@@ -1,0 +1,107 @@
+/**
+ * Keeps every worker's pool targets in step with the functions that exist and with recent cold starts: soon after a
+ * change, and on a slow tick while demand fades. Workers share a class's target equally.
+ */
+import type { Clock, Timer } from "../../core/clock.ts";
+import type { FunctionConfiguration } from "../../core/function-record.ts";
+import type { RuntimePack } from "../../runtimes/contract.ts";
+import type { PoolTarget, Worker } from "../../worker/contract.ts";
+import { ColdStartDemand, poolClassKey, poolTargets, type PoolBounds, type PoolClass } from "./pool-targets.ts";
+
+/** Changes that follow one another within this time are sent as one. */
+const settleMs = 50;
+/** How often targets are computed anew while nothing changes but time. */
+const tickMs = 10_000;
+
+export type ResolveRuntime = (identifier: string) => RuntimePack | undefined;
+
+/** The class whose pool can serve this function; undefined when it has to start from nothing. */
+export function poolClassOf(
+  configuration: FunctionConfiguration,
+  resolveRuntime: ResolveRuntime,
+): PoolClass | undefined {
+  const runtime = resolveRuntime(configuration.runtime);
+  if (runtime === undefined || !runtime.poolable) return undefined;
+  if (runtime.startOnlyVariables.some((name) => Object.hasOwn(configuration.environment, name))) return undefined;
+  return { runtime, memoryMiB: configuration.memoryMiB };
+}
+
+export class PoolKeeper {
+  readonly #clock: Clock;
+  readonly #resolveRuntime: ResolveRuntime;
+  readonly #configurations: () => Iterable<FunctionConfiguration>;
+  readonly #workers: () => readonly Worker[];
+  readonly #bounds: PoolBounds;
+  readonly #demand = new ColdStartDemand();
+  readonly #sent = new WeakMap<Worker, string>();
+  #timer: Timer | undefined;
+  #dueAtMs = Infinity;
+  #closed = false;
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly resolveRuntime: ResolveRuntime;
+    /** Everything that can be invoked now. */
+    readonly configurations: () => Iterable<FunctionConfiguration>;
+    readonly workers: () => readonly Worker[];
+    readonly bounds: PoolBounds;
+  }) {
+    this.#clock = options.clock;
+    this.#resolveRuntime = options.resolveRuntime;
+    this.#configurations = options.configurations;
+    this.#workers = options.workers;
+    this.#bounds = options.bounds;
+    this.#arm(tickMs);
+  }
+
+  /** An environment of this function is being started on demand. */
+  observeColdStart(configuration: FunctionConfiguration): void {
+    const poolClass = poolClassOf(configuration, this.#resolveRuntime);
+    if (poolClass === undefined) return;
+    this.#demand.observe(poolClassKey(poolClass), this.#clock.now());
+    this.changed();
+  }
+
+  /** Functions or workers are not what they were. */
+  changed(): void {
+    this.#arm(settleMs);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+  }
+
+  #arm(delayMs: number): void {
+    const dueAtMs = this.#clock.monotonicMs() + delayMs;
+    if (this.#closed || dueAtMs >= this.#dueAtMs) return;
+    this.#timer?.cancel();
+    this.#dueAtMs = dueAtMs;
+    this.#timer = this.#clock.after(delayMs, () => {
+      this.#dueAtMs = Infinity;
+      this.#send();
+      this.#arm(tickMs);
+    });
+  }
+
+  #send(): void {
+    const nowMs = this.#clock.now();
+    const classes: PoolClass[] = [];
+    for (const configuration of this.#configurations()) {
+      const poolClass = poolClassOf(configuration, this.#resolveRuntime);
+      if (poolClass !== undefined) classes.push(poolClass);
+    }
+    const targets = poolTargets(classes, (key) => this.#demand.at(key, nowMs), this.#bounds);
+    const workers = this.#workers();
+    const share = targets.map(({ runtime, memoryMiB, target }): PoolTarget => {
+      return { runtime, memoryMiB, target: Math.ceil(target / workers.length) };
+    });
+    const fingerprint = share.map((each) => `${poolClassKey(each)}=${each.target}`).join();
+    for (const worker of workers) {
+      if (this.#sent.get(worker) === fingerprint) continue;
+      this.#sent.set(worker, fingerprint);
+      // A worker that does not take its targets is asked again on the next tick, or is lost and its pool with it.
+      worker.setPoolTargets(share).catch(() => this.#sent.delete(worker));
+    }
+  }
+}
