@@ -71,6 +71,8 @@ export interface FunctionConfiguration {
   readonly timeoutSeconds: number;
   readonly ephemeralStorageMiB: number;
   readonly environment: Readonly<Record<string, string>>;
+  /** True once an environment was given, be it an empty one: AWS then shows it. */
+  readonly environmentDeclared?: boolean;
   readonly architecture: "x86_64" | "arm64";
   readonly tracingMode: "PassThrough" | "Active";
   readonly logging: LoggingConfig;

@@ -1,0 +1,365 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { ManualClock } from "../../core/manual-clock.ts";
+import { functionsPrefix, type FunctionRecord } from "../../core/function-record.ts";
+import type { Engine } from "../../engine/contract.ts";
+import { createMemoryEngine } from "../../engine/memory/memory-engine.ts";
+import type { PackageStore } from "../../packages/contract.ts";
+import { openPackageStore } from "../../packages/package-store.ts";
+import { buildZip } from "../../packages/testing/build-zip.ts";
+import { Functions } from "./functions.ts";
+import type { FunctionSettings } from "./life-cycle.ts";
+
+const scope = { account: "000000000000", region: "us-east-1" };
+const settings: FunctionSettings = {
+  description: "",
+  runtime: "nodejs24.x",
+  handler: "index.handler",
+  role: "arn:aws:iam::000000000000:role/any",
+  memoryMiB: 128,
+  timeoutSeconds: 3,
+  ephemeralStorageMiB: 512,
+  environment: {},
+  architecture: "x86_64",
+  tracingMode: "PassThrough",
+  logging: { format: "Text", group: "/aws/lambda/f" },
+};
+const hourMs = 3_600_000;
+
+let directory: string;
+let clock: ManualClock;
+let engine: Engine;
+let packages: PackageStore;
+let functions: Functions;
+let available: Set<string>;
+let ids = 0;
+
+function newFunctions(overrides: Partial<{ engine: Engine; packages: PackageStore }> = {}): Functions {
+  return new Functions({
+    engine: overrides.engine ?? engine,
+    packages: overrides.packages ?? packages,
+    runtimes: { isAvailable: (runtime) => available.has(runtime) },
+    clock,
+    newId: () => `id-${++ids}`,
+    accountConcurrency: 1000,
+  });
+}
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "hearth-functions-"));
+  clock = new ManualClock();
+  engine = createMemoryEngine({ clock, random: Math.random });
+  packages = await openPackageStore(directory, { clock });
+  available = new Set(["nodejs24.x"]);
+  functions = newFunctions();
+});
+
+afterEach(async () => {
+  await functions.close();
+  assert.equal(clock.pendingTimers, 0);
+  await engine.close();
+  await rm(directory, { recursive: true });
+});
+
+const zipOf = (text: string): Buffer => buildZip([{ name: "index.js", content: text }]);
+const create = async (name: string, text = "1"): Promise<FunctionRecord> =>
+  functions.create({ scope, name, settings, tags: {}, zip: zipOf(text) });
+
+async function until(condition: (record: FunctionRecord) => boolean, name = "f"): Promise<FunctionRecord> {
+  for (;;) {
+    const record = await functions.get(scope, name);
+    if (condition(record)) return record;
+    await setImmediate();
+  }
+}
+const isSettled = ({ latest }: FunctionRecord): boolean =>
+  latest.state !== "Pending" && latest.lastUpdateStatus !== "InProgress";
+const updateCode = async (text: string, revisionId?: string): Promise<FunctionRecord> =>
+  functions.updateCode(scope, "f", {
+    zip: zipOf(text),
+    dryRun: false,
+    ...(revisionId === undefined ? {} : { revisionId }),
+  });
+
+/** The new code's digest, or the code of the refusal. */
+const outcomeOfUpdate = async (text: string, revisionId?: string): Promise<string> => {
+  try {
+    return (await updateCode(text, revisionId)).latest.codeSha256;
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+};
+
+test("a created function becomes Active, with its code unpacked", async () => {
+  const answered = await create("f");
+  const record = await until(isSettled);
+
+  assert.equal(answered.latest.state, "Pending");
+  assert.equal(record.latest.state, "Active");
+  assert.notEqual(packages.find(record.latest.codeDigest), undefined);
+});
+
+test("a name that is taken is refused, and so is one of two creations at once", async () => {
+  await create("f");
+  const outcomes = await Promise.allSettled([create("g", "1"), create("g", "2")]);
+
+  await assert.rejects(create("f", "2"), {
+    code: "ResourceConflictException",
+    message: "Function already exist: f",
+  });
+  assert.deepEqual(outcomes.map(({ status }) => status).toSorted(), ["fulfilled", "rejected"]);
+});
+
+test("a bad archive leaves nothing behind", async () => {
+  await assert.rejects(functions.create({ scope, name: "f", settings, tags: {}, zip: Buffer.from("no zip") }), {
+    code: "InvalidParameterValueException",
+  });
+
+  assert.equal(await functions.find(scope, "f"), undefined);
+  assert.deepEqual(await engine.blobs.list(), []);
+  assert.deepEqual(await engine.records.list(["code-archive"]), []);
+});
+
+test("the old code is served until the new one is ready", async () => {
+  const seen: (string | undefined)[] = [];
+  await create("f", "old");
+  const before = await until(isSettled);
+  const watch = await engine.records.watch<FunctionRecord>(functionsPrefix, (change) => {
+    if (change.kind === "put") seen.push(change.entry.value.active?.codeDigest);
+  });
+
+  await updateCode("new");
+  const after = await until(isSettled);
+  watch.stop();
+
+  assert.notEqual(after.active?.codeDigest, before.active?.codeDigest);
+  assert.deepEqual(seen, [before.active?.codeDigest, before.active?.codeDigest, after.active?.codeDigest]);
+});
+
+test("a dry run checks the archive and changes nothing", async () => {
+  await create("f");
+  const before = await until(isSettled);
+
+  const answer = await functions.updateCode(scope, "f", { zip: zipOf("new"), dryRun: true });
+
+  assert.notEqual(answer.latest.codeSha256, before.latest.codeSha256);
+  assert.deepEqual(await functions.get(scope, "f"), before);
+  assert.equal((await engine.blobs.list()).length, 1);
+  await assert.rejects(functions.updateCode(scope, "f", { zip: Buffer.from("no zip"), dryRun: true }));
+});
+
+test("of two clients that update one function at once, one is refused and no update is lost silently", async () => {
+  await create("f");
+  const { latest } = await until(isSettled);
+  const outcomes = await Promise.all([outcomeOfUpdate("a"), outcomeOfUpdate("b"), outcomeOfUpdate("c")]);
+  const { latest: after } = await until(isSettled);
+
+  const written = outcomes.filter((outcome) => outcome !== "ResourceConflictException");
+  assert.deepEqual(written, [after.codeSha256]);
+  assert.equal(await outcomeOfUpdate("d", latest.revisionId), "PreconditionFailedException");
+});
+
+test("tags and reservations that change during an update are kept by it", async () => {
+  await create("f");
+  await until(isSettled);
+
+  await Promise.all([
+    updateCode("new"),
+    functions.changeTags(scope, "f", { set: { a: "1" } }),
+    functions.reserveConcurrency(scope, "f", 5),
+    functions.changeTags(scope, "f", { set: { b: "2" } }),
+  ]);
+  const record = await until(isSettled);
+
+  assert.deepEqual(record.tags, { a: "1", b: "2" });
+  assert.equal(record.reservedConcurrency, 5);
+});
+
+test("what a crash left Pending or InProgress is finished by the next start", async () => {
+  // The first run dies before anything is unpacked.
+  const stuck = newFunctions({
+    packages: {
+      ...packages,
+      inspect: packages.inspect.bind(packages),
+      find: () => undefined,
+      unpack: () => new Promise(() => {}),
+      remove: async () => {},
+    },
+  });
+  await stuck.create({ scope, name: "f", settings, tags: {}, zip: zipOf("1") });
+  assert.equal((await functions.get(scope, "f")).latest.state, "Pending");
+
+  await functions.start();
+
+  assert.equal((await until(isSettled)).latest.state, "Active");
+});
+
+test("code that the disk has lost is unpacked again at the start", async () => {
+  await create("f");
+  const { latest } = await until(isSettled);
+  await packages.remove(latest.codeDigest);
+
+  await functions.start();
+  await functions.close();
+
+  assert.notEqual(packages.find(latest.codeDigest), undefined);
+});
+
+test("a runtime that is not here fails the function, and says so", async () => {
+  available.clear();
+  await create("f");
+
+  const { latest, active } = await until(isSettled);
+
+  assert.deepEqual([latest.state, latest.stateReasonCode], ["Failed", "InvalidRuntime"]);
+  assert.match(latest.stateReason ?? "", /nodejs24\.x is not available/);
+  assert.equal(active, undefined);
+});
+
+test("a disk that refuses is tried again, and then fails the function", async () => {
+  let attempts = 0;
+  const broken: PackageStore = {
+    inspect: packages.inspect.bind(packages),
+    find: () => undefined,
+    remove: async () => {},
+    unpack: async () => {
+      attempts += 1;
+      throw new Error("no space left on device");
+    },
+  };
+  functions = newFunctions({ packages: broken });
+  await create("f");
+
+  while (!isSettled(await functions.get(scope, "f"))) {
+    clock.advance(10_000);
+    await setImmediate();
+  }
+  const { latest } = await until(isSettled);
+
+  assert.deepEqual([attempts, latest.state, latest.stateReasonCode], [4, "Failed", "InternalError"]);
+  assert.match(latest.stateReason ?? "", /no space left/);
+});
+
+test("code that no function names is collected, but not while an invocation may still run from it", async () => {
+  await create("f", "old");
+  const old = (await until(isSettled)).latest.codeDigest;
+  await updateCode("new");
+  const { latest } = await until(isSettled);
+
+  await functions.collectCode();
+  clock.advance(900_000);
+  await functions.collectCode();
+  assert.notEqual(packages.find(old), undefined);
+
+  clock.advance(hourMs);
+  await functions.collectCode();
+  assert.equal(packages.find(old), undefined);
+  assert.deepEqual(
+    (await engine.blobs.list()).map(({ digest }) => digest),
+    [latest.codeDigest],
+  );
+});
+
+test("deleting a function leaves nothing behind, whatever else had the same code", async () => {
+  await create("f", "same");
+  await create("g", "same");
+  await until(isSettled, "f");
+  const { latest } = await until(isSettled, "g");
+
+  await functions.delete(scope, "f");
+  await functions.collectCode();
+  clock.advance(hourMs);
+  await functions.collectCode();
+  assert.notEqual(packages.find(latest.codeDigest), undefined);
+
+  await functions.delete(scope, "g");
+  await functions.collectCode();
+  clock.advance(hourMs);
+  await functions.collectCode();
+  assert.equal(packages.find(latest.codeDigest), undefined);
+  assert.deepEqual(await engine.blobs.list(), []);
+  assert.deepEqual(await engine.records.list(["code-archive"]), []);
+  assert.deepEqual(await engine.records.list(["function"]), []);
+});
+
+test("code that is uploaded again while it is being collected is kept", async () => {
+  await create("f", "again");
+  const { codeDigest } = (await until(isSettled)).latest;
+  await functions.delete(scope, "f");
+  await functions.collectCode();
+  clock.advance(hourMs);
+
+  await Promise.all([functions.collectCode(), create("g", "again")]);
+  await until(isSettled, "g");
+  clock.advance(hourMs);
+  await functions.collectCode();
+
+  assert.notEqual(packages.find(codeDigest), undefined);
+  assert.notEqual(await functions.readCode(codeDigest), undefined);
+});
+
+test("collecting goes on by itself while the functions are started", async () => {
+  await functions.start();
+  await create("f");
+  const { codeDigest } = (await until(isSettled)).latest;
+  await functions.delete(scope, "f");
+
+  while (packages.find(codeDigest) !== undefined) {
+    clock.advance(300_000);
+    await setImmediate();
+  }
+  while ((await engine.blobs.list()).length > 0) await setImmediate();
+});
+
+test("reservations leave the account its minimum, also when they are made at once", async () => {
+  await Promise.all(["a", "b", "c"].map(async (name) => create(name)));
+
+  const outcomes = await Promise.allSettled(
+    ["a", "b", "c"].map(async (name) => functions.reserveConcurrency(scope, name, 400)),
+  );
+
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ["fulfilled", "fulfilled", "rejected"],
+  );
+  await functions.reserveConcurrency(scope, "b", 500);
+  await functions.reserveConcurrency(scope, "a", undefined);
+  assert.deepEqual((await functions.usage(scope)).reservedConcurrency, 500);
+  await assert.rejects(functions.reserveConcurrency(scope, "c", 401), {
+    message:
+      "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution " +
+      "below its minimum value of [100].",
+  });
+});
+
+test("accounts and regions do not see each other's functions", async () => {
+  await create("f");
+
+  assert.equal(await functions.find({ ...scope, account: "111111111111" }, "f"), undefined);
+  assert.deepEqual(await functions.list({ ...scope, region: "eu-west-1" }, { limit: 10 }), []);
+  assert.equal((await functions.usage({ ...scope, account: "111111111111" })).functions, 0);
+});
+
+test("a function made anew under an old name does not share the old one's environments", async () => {
+  await create("f");
+  const before = await until(isSettled);
+  await functions.delete(scope, "f");
+  clock.advance(1);
+  await create("f");
+
+  assert.notEqual((await until(isSettled)).latest.generation, before.latest.generation);
+});
+
+test("one tag too many is refused, and the tags stay", async () => {
+  await create("f");
+  const many = Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`k${index}`, ""]));
+
+  await assert.rejects(functions.changeTags(scope, "f", { set: many }), {
+    message: "Number of tags exceeds resource tag limit.",
+  });
+  assert.deepEqual((await functions.get(scope, "f")).tags, {});
+});

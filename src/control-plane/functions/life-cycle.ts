@@ -1,0 +1,198 @@
+/**
+ * The life of a function as pure transitions of its record. Nothing else decides what a record becomes.
+ *
+ *     created ──prepared──▶ Active ──codeUpdated, configurationUpdated──▶ Active, update InProgress
+ *        │                    ▲                                              │            │
+ *        └──failed──▶ Failed  └──────────────prepared────────────────────────┘            │
+ *                                └───────────failed: update Failed ◀──────────────────────┘
+ *
+ * While a change is in progress, `active` keeps what was running before: it goes on being served until the change is
+ * prepared, and for good if that fails.
+ * https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
+ */
+import {
+  functionArn,
+  latestVersion,
+  type FunctionConfiguration,
+  type FunctionRecord,
+} from "../../core/function-record.ts";
+import type { Scope } from "../../core/identity.ts";
+import { functionPending, revisionMismatch, updateInProgress } from "./refusals.ts";
+
+/** The uploaded archive. */
+export type CodeFacts = Pick<FunctionConfiguration, "codeDigest" | "codeSha256" | "codeSizeBytes">;
+
+/** What a caller configures. */
+export type FunctionSettings = Pick<
+  FunctionConfiguration,
+  | "description"
+  | "runtime"
+  | "handler"
+  | "role"
+  | "memoryMiB"
+  | "timeoutSeconds"
+  | "ephemeralStorageMiB"
+  | "environment"
+  | "environmentDeclared"
+  | "architecture"
+  | "tracingMode"
+  | "logging"
+>;
+
+/** What every transition takes from outside. */
+export interface Moment {
+  readonly nowMs: number;
+  /** A fresh UUID. */
+  readonly revisionId: string;
+}
+
+export interface NewFunction {
+  readonly scope: Scope;
+  readonly name: string;
+  readonly settings: FunctionSettings;
+  readonly code: CodeFacts;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface PreparationFailure {
+  readonly reason: string;
+  /** One of AWS's state reason codes. */
+  readonly reasonCode: "InvalidZipFileException" | "InvalidRuntime" | "InternalError";
+}
+
+/** AWS words an update in progress as it does a creation. */
+const beingCreated = { reason: "The function is being created.", code: "Creating" } as const;
+
+export function created(
+  { scope, name, settings, code, tags }: NewFunction,
+  { nowMs, revisionId }: Moment,
+): FunctionRecord {
+  return {
+    scope,
+    name,
+    latest: {
+      ...settings,
+      ...code,
+      name,
+      version: latestVersion,
+      functionArn: functionArn(scope, name),
+      state: "Pending",
+      stateReason: beingCreated.reason,
+      stateReasonCode: beingCreated.code,
+      lastUpdateStatus: "Successful",
+      revisionId,
+      lastModifiedMs: nowMs,
+      // Not 0: a function of a name that was used before must not take over the old one's environments.
+      generation: nowMs,
+    },
+    tags,
+    createdAtMs: nowMs,
+  };
+}
+
+/** Throws AWS's refusal when the record cannot be changed now or is not the revision that the caller knows. */
+export function requireUpdatable(record: FunctionRecord, expectedRevisionId: string | undefined): void {
+  const { latest } = record;
+  if (expectedRevisionId !== undefined && expectedRevisionId !== latest.revisionId) throw revisionMismatch();
+  if (latest.state === "Pending") throw functionPending();
+  if (latest.lastUpdateStatus === "InProgress") throw updateInProgress(latest.functionArn);
+}
+
+export function codeUpdated(
+  record: FunctionRecord,
+  change: CodeFacts & Pick<FunctionSettings, "architecture">,
+  moment: Moment,
+): FunctionRecord {
+  return updating(record, change, moment);
+}
+
+/** Changes what is given; what is absent stays. */
+export function configurationUpdated(
+  record: FunctionRecord,
+  change: Partial<FunctionSettings>,
+  moment: Moment,
+): FunctionRecord {
+  return updating(record, change, moment);
+}
+
+function updating(record: FunctionRecord, change: Partial<FunctionConfiguration>, moment: Moment): FunctionRecord {
+  const { latest } = record;
+  return {
+    ...record,
+    latest: {
+      ...latest,
+      ...change,
+      lastUpdateStatus: "InProgress",
+      lastUpdateStatusReason: beingCreated.reason,
+      lastUpdateStatusReasonCode: beingCreated.code,
+      revisionId: moment.revisionId,
+      lastModifiedMs: moment.nowMs,
+      // As on Lambda, every update ends the environments that run, be it only of the description.
+      generation: latest.generation + 1,
+    },
+  };
+}
+
+/** True when the record waits for its code to be prepared. */
+export function isInProgress({ latest }: FunctionRecord): boolean {
+  return latest.state === "Pending" || latest.lastUpdateStatus === "InProgress";
+}
+
+/** The change of this generation can run. A record that has gone on since is returned as it is. */
+export function prepared(record: FunctionRecord, generation: number, moment: Moment): FunctionRecord {
+  if (record.latest.generation !== generation || !isInProgress(record)) return record;
+  const active: FunctionConfiguration = {
+    ...withoutReasons(record.latest),
+    state: "Active",
+    lastUpdateStatus: "Successful",
+    revisionId: moment.revisionId,
+  };
+  return { ...record, latest: active, active };
+}
+
+/** The change of this generation cannot run; what ran before goes on. */
+export function preparationFailed(
+  record: FunctionRecord,
+  generation: number,
+  { reason, reasonCode }: PreparationFailure,
+  moment: Moment,
+): FunctionRecord {
+  if (record.latest.generation !== generation || !isInProgress(record)) return record;
+  const base = { ...withoutReasons(record.latest), revisionId: moment.revisionId };
+  const latest: FunctionConfiguration =
+    record.active === undefined
+      ? { ...base, state: "Failed", stateReason: reason, stateReasonCode: reasonCode }
+      : {
+          ...base,
+          lastUpdateStatus: "Failed",
+          lastUpdateStatusReason: reason,
+          lastUpdateStatusReasonCode: reasonCode,
+        };
+  return { ...record, latest };
+}
+
+/** Tags belong to the function's revision, not to what runs. */
+export function tagged(
+  record: FunctionRecord,
+  tags: Readonly<Record<string, string>>,
+  { revisionId }: Moment,
+): FunctionRecord {
+  return { ...record, tags, latest: { ...record.latest, revisionId } };
+}
+
+/** `undefined` takes the reservation away. */
+export function reserved(record: FunctionRecord, reservedConcurrency: number | undefined): FunctionRecord {
+  const { reservedConcurrency: _before, ...rest } = record;
+  return reservedConcurrency === undefined ? rest : { ...rest, reservedConcurrency };
+}
+
+function withoutReasons(configuration: FunctionConfiguration): FunctionConfiguration {
+  const {
+    stateReason: _stateReason,
+    stateReasonCode: _stateReasonCode,
+    lastUpdateStatusReason: _updateReason,
+    lastUpdateStatusReasonCode: _updateReasonCode,
+    ...rest
+  } = configuration;
+  return rest;
+}
