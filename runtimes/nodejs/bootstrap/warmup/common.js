@@ -1,0 +1,3 @@
+"use strict";
+// Run while the runtime waits for its function, so that the path of a CommonJS handler is compiled.
+exports.handler = async (event) => event;
