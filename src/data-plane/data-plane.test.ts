@@ -8,8 +8,8 @@ import { startAttemptsMax, startRetryMs, workerWaitMsMax } from "./assignment/en
 import type { InvokeOutcome } from "./frontend/contract.ts";
 
 function executed(outcome: InvokeOutcome): Extract<InvokeOutcome, { kind: "executed" }> {
-  assert.equal(outcome.kind, "executed");
-  return outcome as Extract<InvokeOutcome, { kind: "executed" }>;
+  assert(outcome.kind === "executed", outcome.kind);
+  return outcome;
 }
 
 test("a function that does not exist is not found, under the name by which it was called", async () => {
