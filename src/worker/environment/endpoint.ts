@@ -1,0 +1,58 @@
+/**
+ * Hearth's own endpoint inside a sandbox: every connection to the sandbox's `127.0.0.1:4566` is piped to the front's
+ * local socket, after one line that says who calls: `HEARTH/1 <environmentId>\n`. The front checks the signature besides.
+ */
+import { connect, createServer, type Socket } from "node:net";
+
+import type { EnvironmentId } from "../contract.ts";
+
+export const endpointPort = 4566;
+
+/** An SDK client pools up to 50 by default. */
+const connectionsMax = 64;
+/** A connection that the function forgot about; longer than any answer of Hearth's own API takes. */
+const idleMsMax = 960_000;
+
+export interface Endpoint {
+  close(): void;
+}
+
+export function serveEndpoint(options: {
+  readonly descriptor: number;
+  readonly environmentId: EnvironmentId;
+  /** The front's unix socket. */
+  readonly frontSocket: string;
+}): Endpoint {
+  const sockets = new Set<Socket>();
+  const track = (socket: Socket): void => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  };
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (caller) => {
+    const front = connect({ path: options.frontSocket, allowHalfOpen: true });
+    track(caller);
+    track(front);
+    front.write(`HEARTH/1 ${options.environmentId}\n`);
+    // `pipe` keeps the slower side's pace, so neither can make the worker buffer.
+    caller.pipe(front);
+    front.pipe(caller);
+    for (const [socket, other] of [
+      [caller, front],
+      [front, caller],
+    ] as const) {
+      socket.setTimeout(idleMsMax, () => socket.destroy());
+      socket.on("error", () => other.destroy());
+      socket.once("close", () => other.destroySoon());
+    }
+  });
+  server.maxConnections = connectionsMax;
+  // An accept that fails is the sandbox's loss.
+  server.on("error", () => undefined);
+  server.listen({ fd: options.descriptor });
+  return {
+    close: () => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}

@@ -1,0 +1,353 @@
+/**
+ * An execution environment: feeds what happens to it (requests of its runtime, exits, timers, calls of the front) into
+ * the table of `life-cycle.ts` and carries out what the table commands. Everything of one event happens in one turn, so
+ * an environment is never seen between two phases.
+ *
+ * Promises: each invocation gets one response and one report, or both are rejected; a runtime that was given up is
+ * silenced first, so what it still sends is never taken for a later invocation's answer.
+ */
+import type { Clock, Timer } from "../../core/clock.ts";
+import { UnavailableError } from "../../core/errors.ts";
+import { invariant } from "../../core/invariant.ts";
+import type {
+  EnvironmentInfo,
+  EnvironmentReady,
+  EnvironmentSpec,
+  EnvironmentState,
+  Invocation,
+  InvocationHandle,
+} from "../contract.ts";
+import type { EnvironmentLog } from "../logs/environment-log.ts";
+import type { InitPhase, Status } from "../logs/platform-records.ts";
+import { exitErrorType, exitFailure, timeoutFailure, type Failure } from "./failures.ts";
+import { transition, type Command, type LifeEvent, type Phase } from "./life-cycle.ts";
+import { RunningInvocation } from "./running-invocation.ts";
+import { RuntimeSlot, type RuntimeSource } from "./runtime-slot.ts";
+
+/** Lambda's limit for the init phase. */
+export const initTimeoutMs = 10_000;
+/** With provisioned concurrency the init phase may take this long, or the function's timeout if that is longer. */
+export const provisionedInitTimeoutMs = 130_000;
+/** A busy function gets its next invocation within this time and is not frozen in between. */
+export const freezeLingerMs = 5;
+/** How long a caller waits, after the response, for the runtime to be ready again. */
+export const responseLingerMsMax = 3;
+const bytesPerMiB = 1_048_576;
+
+export interface EnvironmentOptions {
+  readonly spec: EnvironmentSpec;
+  readonly clock: Clock;
+  readonly log: EnvironmentLog;
+  readonly runtimes: RuntimeSource;
+  /** It ended by itself while idle. */
+  readonly onGone: (reason: string) => void;
+  /** Nothing of it is left. */
+  readonly onEnd: () => void;
+}
+
+export class Environment {
+  readonly #options: EnvironmentOptions;
+  readonly #clock: Clock;
+  readonly #log: EnvironmentLog;
+  readonly #slot: RuntimeSlot;
+  readonly #creation = Promise.withResolvers<EnvironmentReady>();
+  readonly #end = Promise.withResolvers<void>();
+  readonly #createdAtMs: number;
+  #phase: Phase = "starting";
+  #initTimer: Timer | undefined;
+  #freezeTimer: Timer | undefined;
+  /** Of a successful init phase, until the first report. */
+  #initDurationMs: number | undefined;
+  #current: RunningInvocation | undefined;
+  /** Set while the event of a timeout is applied. */
+  #timeoutFailure: Failure | undefined;
+  #invocations = 0;
+  #peakMemoryBytes = 0;
+
+  constructor(options: EnvironmentOptions) {
+    const { spec, clock, log, runtimes } = options;
+    this.#options = options;
+    this.#clock = clock;
+    this.#log = log;
+    this.#createdAtMs = clock.now();
+    this.#slot = new RuntimeSlot({
+      spec,
+      clock,
+      runtimes,
+      sink: (message) => log.write(message),
+      hear: (event) => {
+        if (event.kind === "result" && this.#phase === "busy") this.#running().keepResult(event.result);
+        this.#apply(event.kind);
+      },
+    });
+    log.record({ kind: "initStart", phase: "init" });
+    this.#initTimer = clock.after(initLimitMs(spec), () => this.#apply("init-timeout"));
+    this.#slot.start("pooled-or-own");
+  }
+
+  /** Resolves when it can take its first invocation. */
+  get ready(): Promise<EnvironmentReady> {
+    return this.#creation.promise;
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  info(): EnvironmentInfo {
+    const { id, functionArn, functionVersion } = this.#options.spec;
+    return {
+      id,
+      functionArn,
+      functionVersion,
+      state: stateOf[this.#phase],
+      createdAtMs: this.#createdAtMs,
+      invocations: this.#invocations,
+      memoryBytes: this.#slot.process?.memoryBytes() ?? 0,
+      sandboxId: this.#slot.process?.sandbox.id ?? "",
+    };
+  }
+
+  /** Takes an invocation if it is idle; else undefined, and nothing has happened. */
+  invoke(invocation: Invocation): InvocationHandle | undefined {
+    if (transition(this.#phase, "invoke") === undefined) return undefined;
+    const current = new RunningInvocation(invocation, this.#clock, () => this.#onTimeout(current));
+    this.#current = current;
+    this.#invocations += 1;
+    if (invocation.wantsLogTail) this.#log.startTail();
+    this.#apply("invoke");
+    return current.handle;
+  }
+
+  /** Ends it, whatever it does; resolves when nothing is left. A runtime without extensions gets no time to shut down. */
+  destroy(): Promise<void> {
+    this.#apply("destroy");
+    return this.#end.promise;
+  }
+
+  /** Ends it when its invocation, if it has one, is over. */
+  async drain(): Promise<void> {
+    await this.#current?.handle.report.catch(() => undefined);
+    await this.destroy();
+  }
+
+  #apply(event: LifeEvent): void {
+    const next = transition(this.#phase, event);
+    if (next === undefined) return;
+    this.#phase = next.phase;
+    for (const command of next.commands) this.#execute(command);
+  }
+
+  #execute(command: Command): void {
+    switch (command) {
+      case "ready":
+        return this.#announceReady();
+      case "unready":
+        void this.#announceUnready();
+        return;
+      case "fail-creation":
+        return this.#creation.reject(this.#startFailure());
+      case "deliver":
+        return this.#deliver();
+      case "restart":
+        this.#running().isRestart = true;
+        this.#log.record({ kind: "initStart", phase: "invoke" });
+        return this.#slot.start("own");
+      case "hold":
+        return this.#running().startLinger(responseLingerMsMax, () => this.#apply("linger-over"));
+      case "answer":
+        return this.#running().answer();
+      case "fail":
+        return this.#running().fail(this.#failure());
+      case "abandon":
+        this.#running().abandon(this.#startFailure());
+        this.#current = undefined;
+        return;
+      case "settle":
+        void this.#settle();
+        return;
+      case "report":
+        return this.#report();
+      case "rest":
+        return this.#rest();
+      case "discard":
+        return this.#slot.discard();
+      case "release":
+        void this.#release();
+        return;
+      case "tell-gone":
+        return this.#options.onGone(this.#endReason());
+      case "end":
+        this.#log.flush();
+        this.#options.onEnd();
+        return this.#end.resolve();
+    }
+  }
+
+  #announceReady(): void {
+    const initMs = this.#endInit("init", { status: "success" });
+    this.#initDurationMs = initMs;
+    this.#creation.resolve({ phases: { ...this.#slot.phases, initMs }, initialized: true });
+  }
+
+  /** After the output that explains it. */
+  async #announceUnready(): Promise<void> {
+    this.#initTimer?.cancel();
+    const { phases, initStartedAtMs, process } = this.#slot;
+    const initMs = this.#clock.monotonicMs() - initStartedAtMs;
+    const outcome = this.#initOutcome();
+    await process?.drain();
+    this.#log.record({ kind: "initReport", phase: "init", durationMs: initMs, ...outcome });
+    this.#slot.discard();
+    this.#creation.resolve({ phases: { ...phases, initMs }, initialized: false });
+  }
+
+  /** Its duration. A successful one frees no more CPU than the function's memory stands for. */
+  #endInit(phase: InitPhase, outcome: { readonly status: Status; readonly errorType?: string }): number {
+    this.#initTimer?.cancel();
+    const durationMs = this.#clock.monotonicMs() - this.#slot.initStartedAtMs;
+    this.#log.record({ kind: "initReport", phase, durationMs, ...outcome });
+    const { process } = this.#slot;
+    if (outcome.status === "success" && process !== undefined) {
+      const { runtimes, spec } = this.#options;
+      // Nobody waits for a cgroup to be written.
+      setImmediate(() => runtimes.limitCpu(process, spec));
+    }
+    return durationMs;
+  }
+
+  /** Why an init failed. */
+  #initOutcome(): { readonly status: Status; readonly errorType?: string } {
+    const { initFailure, exit } = this.#slot.end;
+    if (initFailure !== undefined) return { status: "error", errorType: initFailure.errorType };
+    return exit === undefined ? { status: "timeout" } : { status: "error", errorType: exitErrorType(exit) };
+  }
+
+  #deliver(): void {
+    const current = this.#running();
+    const { process } = this.#slot;
+    invariant(process !== undefined, "an environment that takes an invocation has a runtime");
+    this.#freezeTimer?.cancel();
+    if (current.isRestart) this.#endInit("invoke", { status: "success" });
+    else current.restartDuration();
+    this.#announce(current);
+    process.deliver(current.runtimeEvent());
+  }
+
+  #announce(current: RunningInvocation): void {
+    if (current.isAnnounced) return;
+    current.isAnnounced = true;
+    this.#log.record({ kind: "start", requestId: current.invocation.requestId });
+  }
+
+  #onTimeout({ invocation }: RunningInvocation): void {
+    this.#timeoutFailure = timeoutFailure(invocation.requestId, invocation.timeoutMs, this.#clock.now());
+    this.#apply("timeout");
+    this.#timeoutFailure = undefined;
+  }
+
+  /** Why the runtime did not do its work to the end. */
+  #failure(): Failure {
+    const { initFailure, exit } = this.#slot.end;
+    if (this.#timeoutFailure !== undefined) return this.#timeoutFailure;
+    if (initFailure !== undefined) return { status: "error", ...initFailure };
+    return exitFailure(this.#running().invocation.requestId, exit ?? { kind: "destroyed" });
+  }
+
+  /** Reads the log to the end and closes the books; a runtime that was given up is not heard any more. */
+  async #settle(): Promise<void> {
+    const current = this.#running();
+    current.stop();
+    if (this.#phase === "settling-dead") {
+      // Also of one that has responded, but did not come back for more.
+      current.fail(this.#failure());
+      this.#slot.silence();
+    }
+    await this.#slot.process?.drain();
+    if (this.#current === current) this.#apply("drained");
+  }
+
+  #report(): void {
+    const current = this.#running();
+    this.#current = undefined;
+    const { spec } = this.#options;
+    const { requestId } = current.invocation;
+    const { outcome, durationMs, producedBytes, failureText } = current;
+    if (!current.isAnnounced) this.#endInit("invoke", outcome);
+    this.#announce(current);
+    if (failureText !== undefined) this.#log.record({ kind: "fault", text: failureText });
+    this.#log.record({ kind: "runtimeDone", requestId, ...outcome, durationMs, producedBytes });
+    const initDurationMs = this.#initDurationMs;
+    this.#initDurationMs = undefined;
+    this.#peakMemoryBytes = Math.max(this.#peakMemoryBytes, this.#slot.process?.peakMemoryBytes() ?? 0);
+    // Since August 2025 the init phase is billed with the first invocation; provisioned concurrency is billed by time.
+    const billedInitMs = spec.initializationType === "on-demand" ? (initDurationMs ?? 0) : 0;
+    const figures = {
+      requestId,
+      ...outcome,
+      durationMs,
+      billedMs: Math.max(1, Math.ceil(durationMs + billedInitMs)),
+      memorySizeMiB: spec.memoryMiB,
+      maxMemoryUsedMiB: Math.min(spec.memoryMiB, Math.ceil(this.#peakMemoryBytes / bytesPerMiB)),
+      ...(initDurationMs === undefined ? {} : { initDurationMs }),
+    };
+    this.#log.record({ kind: "report", ...figures });
+    const logTail = this.#log.takeTail();
+    current.report({
+      ...figures,
+      ...(logTail === undefined ? {} : { logTail }),
+      environment: this.#phase === "stopping" ? "gone" : "idle",
+    });
+  }
+
+  #rest(): void {
+    this.#freezeTimer = this.#clock.after(freezeLingerMs, () => {
+      if (this.#phase === "idle") this.#slot.process?.freeze();
+    });
+  }
+
+  async #release(): Promise<void> {
+    this.#freezeTimer?.cancel();
+    this.#initTimer?.cancel();
+    await this.#slot.release();
+    this.#apply("released");
+  }
+
+  #startFailure(): UnavailableError {
+    const { id } = this.#options.spec;
+    const { startError } = this.#slot.end;
+    if (startError === undefined) return new UnavailableError("closing", `environment ${id} was destroyed`);
+    if (startError instanceof UnavailableError) return startError;
+    return new UnavailableError("no-capacity", `the sandbox of environment ${id} could not be started`, {
+      cause: startError,
+    });
+  }
+
+  #endReason(): string {
+    const { exit } = this.#slot.end;
+    return exit === undefined ? "Sandbox.Failure" : exitErrorType(exit);
+  }
+
+  #running(): RunningInvocation {
+    invariant(this.#current !== undefined, "an environment that is busy has an invocation");
+    return this.#current;
+  }
+}
+
+function initLimitMs(spec: EnvironmentSpec): number {
+  if (spec.initializationType === "on-demand") return initTimeoutMs;
+  return Math.max(provisionedInitTimeoutMs, spec.timeoutMs);
+}
+
+const stateOf = {
+  starting: "starting",
+  idle: "idle",
+  cold: "idle",
+  restarting: "busy",
+  busy: "busy",
+  answered: "busy",
+  settling: "busy",
+  "settling-dead": "busy",
+  stopping: "stopping",
+  gone: "stopping",
+} as const satisfies Record<Phase, EnvironmentState>;

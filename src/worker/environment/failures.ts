@@ -1,0 +1,80 @@
+/**
+ * How an invocation fails when its runtime does, in Lambda's words: the error type that goes to the report, the payload
+ * that goes to the caller, and the line that goes to the log.
+ */
+import { unreachable } from "../../core/invariant.ts";
+import type { SandboxExit } from "../../sandbox/contract.ts";
+
+export interface Failure {
+  readonly status: "error" | "timeout";
+  readonly errorType: string;
+  readonly payload: Buffer;
+  /** On a line of its own in the text log; undefined when the runtime has told the reason itself. */
+  readonly logText?: string;
+}
+
+export function timeoutFailure(requestId: string, timeoutMs: number, nowMs: number): Failure {
+  const reason = `Task timed out after ${(timeoutMs / 1000).toFixed(2)} seconds`;
+  return {
+    status: "timeout",
+    errorType: "Sandbox.Timedout",
+    payload: errorPayload("Sandbox.Timedout", `RequestId: ${requestId} Error: ${reason}`),
+    logText: `${new Date(nowMs).toISOString()} ${requestId} ${reason}\n`,
+  };
+}
+
+export function exitFailure(requestId: string, exit: SandboxExit): Failure {
+  const errorType = exitErrorType(exit);
+  const message = `RequestId: ${requestId} Error: ${exitReason(exit)}`;
+  return {
+    status: "error",
+    errorType,
+    payload: errorPayload(errorType, message),
+    logText: `${message}\n${errorType}`,
+  };
+}
+
+export function exitErrorType(exit: SandboxExit): string {
+  return exit.kind === "out-of-memory" ? "Runtime.OutOfMemory" : "Runtime.ExitError";
+}
+
+function exitReason(exit: SandboxExit): string {
+  switch (exit.kind) {
+    case "exited":
+      return exit.code === 0
+        ? "Runtime exited without providing a reason"
+        : `Runtime exited with error: exit status ${exit.code}`;
+    case "signaled":
+      return `Runtime exited with error: signal: ${signalText(exit.signal)}`;
+    case "out-of-memory":
+    case "destroyed":
+      return "Runtime exited with error: signal: killed";
+    default:
+      return unreachable(exit);
+  }
+}
+
+function errorPayload(errorType: string, errorMessage: string): Buffer {
+  return Buffer.from(JSON.stringify({ errorType, errorMessage }));
+}
+
+/** The names that Lambda prints, which are the kernel's descriptions. */
+const signalTexts: Readonly<Record<string, string>> = {
+  SIGABRT: "aborted",
+  SIGBUS: "bus error",
+  SIGFPE: "floating point exception",
+  SIGHUP: "hangup",
+  SIGILL: "illegal instruction",
+  SIGINT: "interrupt",
+  SIGKILL: "killed",
+  SIGPIPE: "broken pipe",
+  SIGQUIT: "quit",
+  SIGSEGV: "segmentation fault",
+  SIGSYS: "bad system call",
+  SIGTERM: "terminated",
+  SIGTRAP: "trace/breakpoint trap",
+};
+
+function signalText(signal: string): string {
+  return signalTexts[signal] ?? signal;
+}

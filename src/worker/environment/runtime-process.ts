@@ -1,0 +1,183 @@
+/**
+ * One runtime process in its sandbox, with everything that serves it: the runtime API, Hearth's endpoint, and the reader
+ * of its output. The pool owns it while it waits; then an environment does.
+ */
+import type { Clock } from "../../core/clock.ts";
+import type { Sandbox, SandboxDriver, SandboxExit, SandboxLimits, SandboxSpec } from "../../sandbox/contract.ts";
+import { OutputReader, type OutputSink } from "../logs/output-reader.ts";
+import type { RuntimeApiListener, RuntimeApiServer } from "../runtime-api/server.ts";
+import { RuntimeSession, type RuntimeListener } from "../runtime-api/session.ts";
+import { runtimeApiPort, type RuntimeEvent } from "../runtime-api/wire.ts";
+import { endpointPort, serveEndpoint, type Endpoint } from "./endpoint.ts";
+
+export interface ProcessListener extends RuntimeListener {
+  /** The process ended by itself; never called after `destroy`. */
+  onExit(exit: SandboxExit): void;
+}
+
+export interface RuntimeProcessOptions {
+  readonly driver: SandboxDriver;
+  readonly api: RuntimeApiServer;
+  readonly clock: Clock;
+  readonly sandbox: SandboxSpec;
+  readonly pooled: boolean;
+  readonly listener: ProcessListener;
+}
+
+/** How long a process that floods its API is frozen: its own time pays for what it costs the worker. */
+const floodPenaltyMs = 100;
+
+export class RuntimeProcess {
+  readonly sandbox: Sandbox;
+  readonly #session: RuntimeSession;
+  readonly #apiListener: RuntimeApiListener;
+  readonly #output: OutputReader;
+  readonly #clock: Clock;
+  #listener: ProcessListener;
+  #endpoint: Endpoint | undefined;
+  #isFrozen = false;
+  #isPenalised = false;
+  #destruction: Promise<void> | undefined;
+  #peakMemoryBytes = 0;
+
+  /** Makes the sandbox; nothing runs before `start`. */
+  static async create(options: RuntimeProcessOptions): Promise<RuntimeProcess> {
+    const sandbox = await options.driver.create(options.sandbox);
+    try {
+      return new RuntimeProcess(sandbox, options);
+    } catch (error) {
+      await sandbox.destroy();
+      throw error;
+    }
+  }
+
+  private constructor(sandbox: Sandbox, { api, clock, pooled, listener }: RuntimeProcessOptions) {
+    this.sandbox = sandbox;
+    this.#clock = clock;
+    this.#listener = listener;
+    this.#session = new RuntimeSession({
+      pooled,
+      nowMs: () => clock.monotonicMs(),
+      listener: {
+        onBooted: () => this.#listener.onBooted(),
+        onNext: () => this.#listener.onNext(),
+        onResult: (result) => this.#listener.onResult(result),
+        onInitError: (failure) => this.#listener.onInitError(failure),
+        onFlood: () => this.#penalise(),
+      },
+    });
+    this.#output = new OutputReader(sandbox, clock);
+    this.#apiListener = api.listen(sandbox.takeListener(runtimeApiPort), this.#session);
+    void this.#watch();
+  }
+
+  start(): Promise<void> {
+    return this.sandbox.start();
+  }
+
+  /** A new owner. */
+  setListener(listener: ProcessListener): void {
+    this.#listener = listener;
+  }
+
+  setOutput(sink: OutputSink): void {
+    this.#output.setSink(sink);
+  }
+
+  /** What a runtime wrote that has no environment yet. */
+  get earlyOutput(): string {
+    return this.#output.earlyOutput;
+  }
+
+  /** Tells a pooled runtime its function; false when it is not waiting any more. */
+  specialise(instructions: Buffer): boolean {
+    return this.#session.specialise(instructions);
+  }
+
+  /** Lets the function reach Hearth, as the environment that it is. */
+  openEndpoint(environmentId: string, frontSocket: string): void {
+    const descriptor = this.sandbox.takeListener(endpointPort);
+    this.#endpoint = serveEndpoint({ descriptor, environmentId, frontSocket });
+  }
+
+  deliver(event: RuntimeEvent): void {
+    this.thaw();
+    this.#session.deliver(event);
+  }
+
+  /** Nothing that the runtime still sends is heard; it may run on until it is destroyed. */
+  silence(): void {
+    this.#session.end();
+  }
+
+  drain(): Promise<void> {
+    return this.#output.drain();
+  }
+
+  freeze(): void {
+    if (this.#isFrozen) return;
+    this.#isFrozen = true;
+    this.sandbox.freeze();
+  }
+
+  thaw(): void {
+    if (!this.#isFrozen) return;
+    this.#isFrozen = false;
+    if (!this.#isPenalised) this.sandbox.thaw();
+  }
+
+  /** Does nothing for a runtime that is being removed. */
+  setLimits(limits: SandboxLimits): void {
+    if (this.#destruction === undefined) this.sandbox.setLimits(limits);
+  }
+
+  /** Highest use since the sandbox was made, as far as it could be read. */
+  peakMemoryBytes(): number {
+    try {
+      this.#peakMemoryBytes = Math.max(this.#peakMemoryBytes, this.sandbox.usage().memoryPeakBytes);
+    } catch {
+      // The sandbox ended by itself and its accounting with it: the last figure stands.
+    }
+    return this.#peakMemoryBytes;
+  }
+
+  /** 0 when it cannot be read any more. */
+  memoryBytes(): number {
+    try {
+      return this.sandbox.usage().memoryBytes;
+    } catch {
+      return 0;
+    }
+  }
+
+  /** Idempotent; the first call decides about `/tmp`. */
+  destroy(options: { readonly keepTmp: boolean }): Promise<void> {
+    this.#destruction ??= this.#destroy(options);
+    return this.#destruction;
+  }
+
+  async #destroy(options: { readonly keepTmp: boolean }): Promise<void> {
+    this.#session.end();
+    this.#apiListener.close();
+    this.#endpoint?.close();
+    await this.sandbox.destroy(options);
+  }
+
+  async #watch(): Promise<void> {
+    const exit = await this.sandbox.exited;
+    if (this.#destruction !== undefined) return;
+    this.#session.end();
+    this.#listener.onExit(exit);
+  }
+
+  #penalise(): void {
+    if (this.#isFrozen || this.#isPenalised || this.#destruction !== undefined) return;
+    this.#isPenalised = true;
+    this.sandbox.freeze();
+    this.#clock.after(floodPenaltyMs, () => {
+      this.#isPenalised = false;
+      if (!this.#isFrozen && this.#destruction === undefined) this.sandbox.thaw();
+    });
+    this.#listener.onFlood();
+  }
+}

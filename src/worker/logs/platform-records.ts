@@ -1,0 +1,201 @@
+/**
+ * The lines that Lambda itself writes into a function's log, in both formats: text (START, END, REPORT, INIT_START,
+ * INIT_REPORT) and JSON (`platform.*` records), the latter filtered by the system log level.
+ * Formats: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html and
+ * https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html; levels:
+ * https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+ *
+ * Differs from AWS: with the text format the reason of a timeout or a crash also stands on a line of its own before END,
+ * as it did until 2024, because tools look for it there.
+ */
+import { createHash } from "node:crypto";
+
+import { unreachable } from "../../core/invariant.ts";
+import type { EnvironmentSpec } from "../contract.ts";
+
+export type SystemLevel = "DEBUG" | "INFO" | "WARN";
+export type InitPhase = "init" | "invoke";
+export type Status = "success" | "error" | "timeout";
+
+export type PlatformRecord =
+  | { readonly kind: "initStart"; readonly phase: InitPhase }
+  | {
+      readonly kind: "initReport";
+      readonly phase: InitPhase;
+      readonly durationMs: number;
+      readonly status: Status;
+      readonly errorType?: string | undefined;
+    }
+  | { readonly kind: "start"; readonly requestId: string }
+  | {
+      readonly kind: "runtimeDone";
+      readonly requestId: string;
+      readonly status: Status;
+      readonly errorType?: string | undefined;
+      readonly durationMs: number;
+      readonly producedBytes: number;
+    }
+  /** The reason of a failed invocation, on a line of its own. */
+  | { readonly kind: "fault"; readonly text: string }
+  | {
+      readonly kind: "report";
+      readonly requestId: string;
+      readonly status: Status;
+      readonly errorType?: string | undefined;
+      readonly durationMs: number;
+      readonly billedMs: number;
+      readonly memorySizeMiB: number;
+      readonly maxMemoryUsedMiB: number;
+      readonly initDurationMs?: number | undefined;
+    };
+
+/** What the records say of the environment they come from. */
+export type RecordSource = Pick<
+  EnvironmentSpec,
+  "scope" | "functionName" | "functionVersion" | "functionArn" | "runtime" | "memoryMiB" | "initializationType"
+> & { readonly logging: Pick<EnvironmentSpec["logging"], "format" | "systemLevel" | "stream"> };
+
+const rankOf = { DEBUG: 0, INFO: 1, WARN: 2 } as const;
+
+/** The lines of one record, each with its newline; none when the format or the level leaves it out. */
+export function renderRecord(source: RecordSource, record: PlatformRecord, nowMs: number): readonly string[] {
+  if (source.logging.format === "Text") return renderText(source, record);
+  const json = renderJson(source, record);
+  if (json === undefined || rankOf[json.level] < rankOf[source.logging.systemLevel ?? "INFO"]) return [];
+  const time = new Date(nowMs).toISOString();
+  return [`${JSON.stringify({ time, type: `platform.${record.kind}`, record: json.record })}\n`];
+}
+
+function renderText(source: RecordSource, record: PlatformRecord): readonly string[] {
+  switch (record.kind) {
+    case "initStart": {
+      // A repeated init is not announced in the text format.
+      if (record.phase === "invoke") return [];
+      const { version, arn } = runtimeVersion(source);
+      return [`INIT_START Runtime Version: ${version}\tRuntime Version ARN: ${arn}\n`];
+    }
+    case "initReport": {
+      if (record.status === "success") return [];
+      const head = `INIT_REPORT Init Duration: ${record.durationMs.toFixed(2)} ms\tPhase: ${record.phase}`;
+      return [`${head}\t${statusText(record)}\n`];
+    }
+    case "start":
+      return [`START RequestId: ${record.requestId} Version: ${source.functionVersion}\n`];
+    case "runtimeDone":
+      return [`END RequestId: ${record.requestId}\n`];
+    case "fault":
+      return [`${record.text}\n`];
+    case "report": {
+      const fields = [
+        `REPORT RequestId: ${record.requestId}`,
+        `Duration: ${record.durationMs.toFixed(2)} ms`,
+        `Billed Duration: ${record.billedMs} ms`,
+        `Memory Size: ${record.memorySizeMiB} MB`,
+        `Max Memory Used: ${record.maxMemoryUsedMiB} MB`,
+      ];
+      if (record.initDurationMs !== undefined) fields.push(`Init Duration: ${record.initDurationMs.toFixed(2)} ms`);
+      fields.push(isPlatformFailure(record) ? statusText(record) : "");
+      return [`${fields.join("\t")}\n`];
+    }
+    default:
+      return unreachable(record);
+  }
+}
+
+/** An error that the function reported under a name of its own is no failure of the environment: no status is shown. */
+function isPlatformFailure(record: { readonly status: Status; readonly errorType?: string | undefined }): boolean {
+  if (record.status !== "error") return record.status === "timeout";
+  return record.errorType === undefined || /^(Runtime|Sandbox|Function|Extension)\./.test(record.errorType);
+}
+
+function statusText(record: { readonly status: Status; readonly errorType?: string | undefined }): string {
+  const hasType = record.status === "error" && record.errorType !== undefined;
+  return hasType ? `Status: error\tError Type: ${record.errorType}` : `Status: ${record.status}`;
+}
+
+interface LeveledRecord {
+  readonly level: SystemLevel;
+  readonly record: Record<string, unknown>;
+}
+
+function renderJson(source: RecordSource, record: PlatformRecord): LeveledRecord | undefined {
+  const status = "status" in record ? { status: record.status, ...errorTypeField(record) } : {};
+  const failed = "status" in record && record.status !== "success";
+  switch (record.kind) {
+    case "initStart": {
+      const { version, arn } = runtimeVersion(source);
+      return {
+        level: "INFO",
+        record: {
+          initializationType: source.initializationType,
+          phase: record.phase,
+          runtimeVersion: version,
+          runtimeVersionArn: arn,
+          functionName: source.functionName,
+          functionVersion: source.functionVersion,
+          instanceId: source.logging.stream,
+          instanceMaxMemory: source.memoryMiB * 1_048_576,
+        },
+      };
+    }
+    case "initReport":
+      return {
+        level: failed ? "WARN" : source.initializationType === "on-demand" ? "DEBUG" : "INFO",
+        record: {
+          initializationType: source.initializationType,
+          phase: record.phase,
+          ...status,
+          metrics: { durationMs: rounded(record.durationMs) },
+        },
+      };
+    case "start":
+      return {
+        level: "INFO",
+        record: { requestId: record.requestId, functionArn: source.functionArn, version: source.functionVersion },
+      };
+    case "runtimeDone":
+      return {
+        level: failed ? "WARN" : "DEBUG",
+        record: {
+          requestId: record.requestId,
+          ...status,
+          metrics: { durationMs: rounded(record.durationMs), producedBytes: record.producedBytes },
+        },
+      };
+    case "fault":
+      // The status of the other records says it.
+      return undefined;
+    case "report":
+      return {
+        level: failed ? "WARN" : "INFO",
+        record: {
+          requestId: record.requestId,
+          metrics: {
+            durationMs: rounded(record.durationMs),
+            billedDurationMs: record.billedMs,
+            memorySizeMB: record.memorySizeMiB,
+            maxMemoryUsedMB: record.maxMemoryUsedMiB,
+            ...(record.initDurationMs === undefined ? {} : { initDurationMs: rounded(record.initDurationMs) }),
+          },
+          ...status,
+        },
+      };
+    default:
+      return unreachable(record);
+  }
+}
+
+function errorTypeField(record: { readonly errorType?: string | undefined }): { readonly errorType?: string } {
+  return record.errorType === undefined ? {} : { errorType: record.errorType };
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}
+
+/** `nodejs:24.20.0`; a custom runtime has no version of its own: `provided:al2023`. */
+function runtimeVersion({ scope, runtime }: RecordSource): { readonly version: string; readonly arn: string } {
+  const version = `${runtime.family}:${runtime.version || runtime.identifier.replace(`${runtime.family}.`, "")}`;
+  const digest = createHash("sha256").update(version).digest("hex");
+  return { version, arn: `arn:aws:lambda:${scope.region}::runtime:${digest}` };
+}

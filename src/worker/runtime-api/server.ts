@@ -1,0 +1,255 @@
+/**
+ * Serves the runtime API on the listeners of all sandboxes: one parser and router, one `RuntimeSession` for each
+ * listener. The code on the other end is hostile: connections, headers, bodies and useless requests are bounded for each
+ * listener, and whoever exceeds them loses only its own connections.
+ */
+import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from "node:http";
+import { createServer as createListener, type Server, type Socket } from "node:net";
+
+import {
+  responseTooLarge,
+  sendAnswer,
+  type RuntimeFailure,
+  type RuntimeResult,
+  type RuntimeSession,
+} from "./session.ts";
+import {
+  answers,
+  initErrorPath,
+  invocationPrefix,
+  nextPath,
+  privatePrefix,
+  responseBytesMax,
+  specialisePath,
+  warmupNextPath,
+  warmupResponsePrefix,
+} from "./wire.ts";
+
+/** A runtime uses one; a process for each request (a shell with curl) a few. */
+const connectionsMax = 32;
+const headerBytesMax = 16_384;
+const headersMax = 64;
+/** To send the headers of one request. */
+const headersTimeoutMs = 10_000;
+/** Bytes of a response that is too large which are read and dropped before the connection is cut. */
+const excessBytesMax = 67_108_864;
+const requestIdLength = 36;
+const responseSuffix = "/response";
+const errorSuffix = "/error";
+
+/** Serves one sandbox; closing it cuts every connection. */
+export interface RuntimeApiListener {
+  close(): void;
+}
+
+export class RuntimeApiServer {
+  readonly #http: HttpServer;
+  readonly #sessionOf = new WeakMap<Socket, RuntimeSession>();
+
+  constructor() {
+    this.#http = createServer(
+      {
+        maxHeaderSize: headerBytesMax,
+        headersTimeout: headersTimeoutMs,
+        // The body of a streamed response may take as long as the invocation, whose timeout bounds it.
+        requestTimeout: 0,
+        // A runtime is silent while its handler runs.
+        keepAliveTimeout: 0,
+      },
+      (request, response) => this.#route(request, response),
+    );
+    this.#http.maxHeadersCount = headersMax;
+    this.#http.on("clientError", (_error, socket) => {
+      const session = this.#sessionOf.get(socket as Socket);
+      if (session?.tolerates() === true && socket.writable) socket.end(badRequest);
+      else socket.destroy();
+    });
+  }
+
+  /** Takes over a listening descriptor. */
+  listen(descriptor: number, session: RuntimeSession): RuntimeApiListener {
+    const connections = new Set<Socket>();
+    const listener: Server = createListener({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      connections.add(socket);
+      socket.once("close", () => connections.delete(socket));
+      this.#sessionOf.set(socket, session);
+      if (session.tolerates()) this.#http.emit("connection", socket);
+      else socket.destroy();
+    });
+    listener.maxConnections = connectionsMax;
+    listener.on("drop", () => void session.tolerates());
+    // An accept that fails is the sandbox's loss.
+    listener.on("error", () => undefined);
+    listener.listen({ fd: descriptor });
+    return {
+      close: () => {
+        listener.close();
+        for (const socket of connections) socket.destroy();
+      },
+    };
+  }
+
+  #route(request: IncomingMessage, response: ServerResponse): void {
+    const session = this.#sessionOf.get(request.socket);
+    if (session === undefined || session.hasEnded) {
+      request.socket.destroy();
+      return;
+    }
+    const url = request.url ?? "";
+    if (request.method === "GET") routeGet(session, url, response);
+    else if (request.method === "POST") routePost(session, url, request, response);
+    else session.refuse(response, answers.methodNotAllowed);
+  }
+}
+
+const badRequest = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+function routeGet(session: RuntimeSession, url: string, response: ServerResponse): void {
+  if (url === nextPath) session.next(response);
+  else if (url === specialisePath) session.pollSpecialise(response);
+  else if (url === warmupNextPath) session.warmUp(response, true);
+  else session.refuse(response, url === initErrorPath ? answers.methodNotAllowed : answers.notFound);
+}
+
+function routePost(session: RuntimeSession, url: string, request: IncomingMessage, response: ServerResponse): void {
+  if (url.startsWith(invocationPrefix)) {
+    const requestId = url.slice(invocationPrefix.length, invocationPrefix.length + requestIdLength);
+    const action = url.slice(invocationPrefix.length + requestIdLength);
+    if (action === responseSuffix) takeResponse(session, requestId, request, response);
+    else if (action === errorSuffix) takeError(session, requestId, request, response);
+    else if (url.endsWith(responseSuffix) || url.endsWith(errorSuffix)) {
+      session.refuse(response, answers.invalidRequestId);
+    } else session.refuse(response, url === nextPath ? answers.methodNotAllowed : answers.notFound);
+  } else if (url === initErrorPath) takeInitError(session, request, response);
+  else if (url.startsWith(privatePrefix) && url.startsWith(warmupResponsePrefix)) {
+    request.resume();
+    request.once("end", () => session.warmUp(response, false));
+  } else session.refuse(response, answers.notFound);
+}
+
+function takeResponse(
+  session: RuntimeSession,
+  requestId: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const claim = session.claim(requestId, "InvocationResponse");
+  if (claim !== "claimed") {
+    session.refuse(response, claim);
+    return;
+  }
+  readBody(request, {
+    onWhole: (payload) => {
+      sendAnswer(response, answers.accepted);
+      session.settle(streamedError(request) ?? { kind: "success", payload, contentType: contentTypeOf(request) });
+    },
+    onTooLarge: () => session.settle(responseTooLarge),
+    onDrained: () => sendAnswer(response, answers.tooLarge),
+    onBroken: () => session.unclaim(),
+  });
+}
+
+function takeError(
+  session: RuntimeSession,
+  requestId: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const claim = session.claim(requestId, "InvocationErrorResponse");
+  if (claim !== "claimed") {
+    session.refuse(response, claim);
+    return;
+  }
+  readBody(request, {
+    onWhole: (body) => {
+      sendAnswer(response, answers.accepted);
+      session.settle({ kind: "error", ...failureOf(request, body) });
+    },
+    onTooLarge: () => session.settle(responseTooLarge),
+    onDrained: () => sendAnswer(response, answers.tooLarge),
+    onBroken: () => session.unclaim(),
+  });
+}
+
+function takeInitError(session: RuntimeSession, request: IncomingMessage, response: ServerResponse): void {
+  const claim = session.claimInitError();
+  if (claim !== "claimed") {
+    session.refuse(response, claim);
+    return;
+  }
+  const settle = (body: Buffer): void => session.settleInitError(failureOf(request, body));
+  readBody(request, {
+    onWhole: (body) => {
+      sendAnswer(response, answers.accepted);
+      settle(body);
+    },
+    onTooLarge: () => settle(Buffer.alloc(0)),
+    onDrained: () => sendAnswer(response, answers.tooLarge),
+    onBroken: () => settle(Buffer.alloc(0)),
+  });
+}
+
+interface BodyReader {
+  onWhole(body: Buffer): void;
+  onTooLarge(): void;
+  /** The rest of a body that was too large has been read and dropped. */
+  onDrained(): void;
+  onBroken(): void;
+}
+
+function readBody(request: IncomingMessage, reader: BodyReader): void {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  let isTooLarge = false;
+  request.on("data", (piece: Buffer) => {
+    bytes += piece.length;
+    if (bytes <= responseBytesMax) {
+      pieces.push(piece);
+      return;
+    }
+    pieces.length = 0;
+    if (!isTooLarge) {
+      isTooLarge = true;
+      reader.onTooLarge();
+    }
+    if (bytes > responseBytesMax + excessBytesMax) request.socket.destroy();
+  });
+  request.once("end", () => {
+    if (isTooLarge) reader.onDrained();
+    else reader.onWhole(pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces, bytes));
+  });
+  request.once("close", () => {
+    if (!request.complete && !isTooLarge) reader.onBroken();
+  });
+  // A request that breaks off is reported by `close`.
+  request.on("error", () => undefined);
+}
+
+function contentTypeOf(request: IncomingMessage): string {
+  return request.headers["content-type"] ?? "application/json";
+}
+
+const errorTypeHeader = "lambda-runtime-function-error-type";
+const errorBodyTrailer = "lambda-runtime-function-error-body";
+/** Longer names are cut: the type stands in log lines. */
+const errorTypeLengthMax = 256;
+
+function failureOf(request: IncomingMessage, body: Buffer): RuntimeFailure {
+  const header = request.headers[errorTypeHeader];
+  return failure(typeof header === "string" ? header : undefined, body);
+}
+
+/** A response that was streamed says in its trailers that it failed midway. */
+function streamedError(request: IncomingMessage): RuntimeResult | undefined {
+  const errorType = request.trailers[errorTypeHeader];
+  if (errorType === undefined) return undefined;
+  const body = Buffer.from(request.trailers[errorBodyTrailer] ?? "", "base64");
+  return { kind: "error", ...failure(errorType, body) };
+}
+
+/** Without a body the header makes the error, as the runtime API's specification says. */
+function failure(errorTypeText: string | undefined, body: Buffer): RuntimeFailure {
+  const errorType = (errorTypeText || "Runtime.Unknown").slice(0, errorTypeLengthMax);
+  const payload = body.length > 0 ? body : Buffer.from(JSON.stringify({ errorType, errorMessage: "" }));
+  return { errorType, payload };
+}
