@@ -6,7 +6,7 @@ import { ApiError } from "../core/errors.ts";
 import { unzippedBytesMax, zippedBytesMax } from "./contract.ts";
 
 function refusal(message: string): ApiError {
-  return new ApiError("InvalidParameterValueException", message, { Type: "User" });
+  return new ApiError("InvalidParameterValueException", message);
 }
 
 export function unreadableZip(): ApiError {

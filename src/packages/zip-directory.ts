@@ -34,6 +34,7 @@ const madeOnUnix = 3;
 const compressions: Readonly<Record<number, Compression>> = { 0: "stored", 8: "deflated" };
 
 export async function readZipDirectory(zip: Uint8Array): Promise<readonly ZipEntry[]> {
+  if (zip.byteLength === 0) throw emptyZip();
   if (zip.byteLength > zippedBytesMax) throw zippedTooLarge();
   const archive = Buffer.from(zip.buffer, zip.byteOffset, zip.byteLength);
   try {

@@ -3,23 +3,19 @@ import { ApiError } from "../../core/errors.ts";
 import { functionArn } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
 
-/** AWS marks every error that is the caller's with it. */
-const user = { Type: "User" } as const;
-
 export function functionNotFound(scope: Scope, name: string, qualifier?: string): ApiError {
   const arn = functionArn(scope, name, qualifier);
-  return new ApiError("ResourceNotFoundException", `Function not found: ${arn}`, user);
+  return new ApiError("ResourceNotFoundException", `Function not found: ${arn}`);
 }
 
 export function functionExists(name: string): ApiError {
-  return new ApiError("ResourceConflictException", `Function already exist: ${name}`, user);
+  return new ApiError("ResourceConflictException", `Function already exist: ${name}`);
 }
 
 export function functionPending(): ApiError {
   return new ApiError(
     "ResourceConflictException",
     "The operation cannot be performed at this time. The function is currently in the following state: Pending",
-    user,
   );
 }
 
@@ -27,7 +23,6 @@ export function updateInProgress(arn: string): ApiError {
   return new ApiError(
     "ResourceConflictException",
     `The operation cannot be performed at this time. An update is in progress for resource: ${arn}`,
-    user,
   );
 }
 
@@ -36,7 +31,6 @@ export function revisionMismatch(): ApiError {
     "PreconditionFailedException",
     "The Revision Id provided does not match the latest Revision Id. " +
       "Call the GetFunction/GetAlias API to retrieve the latest Revision Id",
-    user,
   );
 }
 
@@ -48,7 +42,6 @@ export function unreservedTooLow(): ApiError {
     "InvalidParameterValueException",
     "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution " +
       `below its minimum value of [${unreservedConcurrencyMin}].`,
-    user,
   );
 }
 
@@ -56,5 +49,5 @@ export function unreservedTooLow(): ApiError {
 export const tagsMax = 50;
 
 export function tooManyTags(): ApiError {
-  return new ApiError("InvalidParameterValueException", "Number of tags exceeds resource tag limit.", user);
+  return new ApiError("InvalidParameterValueException", "Number of tags exceeds resource tag limit.");
 }
