@@ -4,6 +4,7 @@
  * `ApiError` with the name of one of the service's error shapes.
  */
 import type { Scope } from "../core/identity.ts";
+import type { ServiceModel } from "./wire/service-model.ts";
 
 export type Caller =
   | { readonly kind: "client"; readonly accessKeyId: string }
@@ -27,3 +28,9 @@ export type Handler<Input, Output> = (input: Input, context: CallContext) => Pro
 
 /** Handlers by operation name, such as `CreateFunction`. What is absent is refused as not yet supported. */
 export type Handlers = Readonly<Record<string, Handler<never, unknown>>>;
+
+/** A service at the endpoint: what the wire knows of it, and what it does. */
+export interface Service {
+  readonly model: ServiceModel;
+  readonly handlers: Handlers;
+}
