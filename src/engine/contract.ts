@@ -5,8 +5,10 @@
  *
  * Promises common to all:
  * - A promise that resolved is durable: it survives `kill -9` and power loss. One commit serves all waiting writers.
- * - A driver that cannot take more work rejects with `UnavailableError("busy")` and has changed nothing.
- * - After `close()` every call rejects with `UnavailableError("closing")`.
+ * - A driver that cannot take more work rejects with `UnavailableError("busy")`, one whose disk is full with
+ *   `UnavailableError("no-capacity")`; either has changed nothing.
+ * - What is over a bound of `limits.ts` rejects with a RangeError and has changed nothing.
+ * - After `close()` every call rejects with `UnavailableError("closing")`; waits that are under way end as if aborted.
  * - Keys of one account are never listed, watched or read through a prefix of another: a prefix ends at a segment.
  */
 
@@ -14,7 +16,10 @@ declare const revisionBrand: unique symbol;
 /** Rises with every write to a key; comparable for equality only. */
 export type Revision = number & { readonly [revisionBrand]: true };
 
-/** Segments, non-empty, of any characters: what it is, then account and region, then its name. */
+/**
+ * Non-empty segments of any well-formed text: what it is, then account and region, then its name. As a prefix, a key
+ * takes itself and every longer key that starts with its segments.
+ */
 export type Key = readonly [string, ...string[]];
 
 export interface RecordEntry<T> {
@@ -46,6 +51,7 @@ export interface Records {
   /**
    * Delivers a "put" for every present record, resolves, then delivers every change once, in the order of writes to
    * each key. A change is delivered after its write is durable, and before the writer's own promise resolves.
+   * `onChange` must not throw: what it throws is an uncaught exception of the process.
    */
   watch<T>(prefix: Key, onChange: (change: RecordChange<T>) => void): Promise<Watch>;
 }
@@ -60,13 +66,20 @@ export interface QueueMessageInput {
   /** JSON, returned as given. */
   readonly attributes?: Readonly<Record<string, unknown>>;
   readonly delayMs?: number;
-  /** Messages of one group are received in the order sent, and none while an earlier one is in flight or delayed. */
+  /**
+   * Messages of one group are received in the order sent, and none while an earlier one is in flight or delayed; only
+   * one `receive` may take several of a group together, in order.
+   */
   readonly group?: string;
-  /** A second message with the same id within the queue's `dedupWindowMs` is dropped and answered with the first's id. */
+  /**
+   * A second message with the same id within the queue's `dedupWindowMs` is dropped and answered with the first's id,
+   * even when the first has been deleted since.
+   */
   readonly dedupId?: string;
 }
 
 export interface QueueMessage {
+  /** A UUID. */
   readonly id: string;
   /** Valid for this receipt only; a later receive of the same message makes it stale. */
   readonly receipt: string;
@@ -80,6 +93,7 @@ export interface QueueMessage {
 }
 
 export interface QueueStats {
+  /** Includes what an earlier message of the same group holds back. */
   readonly visible: number;
   readonly inFlight: number;
   readonly delayed: number;
@@ -87,8 +101,12 @@ export interface QueueStats {
   readonly oldestSentAtMs?: number;
 }
 
-/** Durable work, delivered at least once. A message not deleted within its visibility time is received again. */
+/**
+ * Durable work, delivered at least once. A message not deleted within its visibility time is received again.
+ * Every call on a removed queue rejects with `QueueRemovedError`, also when a queue of that name has been made again.
+ */
 export interface Queue {
+  /** All or none. */
   send(messages: readonly QueueMessageInput[]): Promise<{ readonly id: string; readonly deduplicated: boolean }[]>;
   /** Waits up to `waitMs` for at least one; an aborted wait resolves with none. Wakes on arrival, not on a tick. */
   receive(options: {
@@ -106,9 +124,9 @@ export interface Queue {
 }
 
 export interface Queues {
-  /** Opens the queue of that name, making it if absent. Options are those of the first opening until `configure`. */
+  /** Opens the queue of that name, making it if absent. Options are those of the opening that made it. */
   open(name: Key, options?: { readonly dedupWindowMs?: number }): Promise<Queue>;
-  /** Removes the queue and its messages. */
+  /** Removes the queue and its messages; removing what is absent succeeds. */
   remove(name: Key): Promise<void>;
   list(prefix: Key): Promise<Key[]>;
 }
@@ -123,20 +141,29 @@ export interface StreamEntry {
 
 export interface StreamShard {
   readonly shard: string;
+  /** Of the entry with the lowest position. */
   readonly firstTimestampMs: number;
+  /** Of the entry with the highest position. */
   readonly lastTimestampMs: number;
   readonly lastPosition: number;
+  /** Data, plus 26 bytes for each entry (as CloudWatch Logs counts). */
   readonly bytes: number;
 }
 
-/** Ordered append-only logs. A stream is made by its first append. */
+/**
+ * Ordered append-only logs. A stream is made by its first append, a shard too, and gone with its last entry. Positions
+ * go on rising when a stream is removed and made again.
+ */
 export interface Streams {
   /** Appends in order, atomically, and returns the position of the last entry. */
   append(
     stream: Key,
     entries: readonly { readonly shard: string; readonly timestampMs: number; readonly data: Uint8Array }[],
   ): Promise<number>;
-  /** By position, after `afterPosition` (or, backwards, before `beforePosition`); time bounds are inclusive. */
+  /**
+   * By position, after `afterPosition` and before `beforePosition` (falling when `backwards`); time bounds are
+   * inclusive. An answer ends early once it holds 8 MiB: only an empty one is the end.
+   */
   read(
     stream: Key,
     options: {
@@ -153,7 +180,7 @@ export interface Streams {
   /** Resolves when the stream holds an entry after `afterPosition`, or when `signal` aborts. */
   changed(stream: Key, afterPosition: number, signal: AbortSignal): Promise<void>;
   shards(stream: Key): Promise<StreamShard[]>;
-  /** Drops the oldest entries until none is older than `beforeMs` and the stream holds at most `maxBytes`. */
+  /** Drops every entry older than `beforeMs`, then the lowest positions until the stream holds at most `maxBytes`. */
   trim(stream: Key, bounds: { readonly beforeMs?: number; readonly maxBytes?: number }): Promise<void>;
   removeShard(stream: Key, shard: string): Promise<void>;
   remove(stream: Key): Promise<void>;
@@ -165,8 +192,9 @@ export type Digest = string;
 
 /** Content-addressed files. */
 export interface Blobs {
-  /** Stores the content once, however often it is put. */
+  /** Stores the content once, however often it is put; each put renews `storedAtMs`. */
   put(content: Uint8Array): Promise<Digest>;
+  /** Rejects when the stored content no longer matches its digest. */
   get(digest: Digest): Promise<Uint8Array | undefined>;
   has(digest: Digest): Promise<boolean>;
   /** Forgets the content; deleting what is absent succeeds. */
@@ -182,7 +210,7 @@ export interface Lease {
   release(): Promise<void>;
 }
 
-/** One owner at a time, until the lease is released or expires. */
+/** One owner at a time, until the lease is released or expires. The owner's own second `acquire` is refused as well. */
 export interface Leases {
   acquire(name: Key, owner: string, ttlMs: number): Promise<Lease | undefined>;
 }
