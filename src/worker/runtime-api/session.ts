@@ -135,6 +135,8 @@ export class RuntimeSession {
         this.#listener?.onNext();
         return;
       case "Ready":
+      // Pipelined behind a response whose body is still being read: it counts when that is whole.
+      case "InvocationResponse":
         this.#wait(response);
         return;
       case "Running":
@@ -142,7 +144,6 @@ export class RuntimeSession {
         else response.socket?.destroy();
         return;
       case "Booting":
-      case "InvocationResponse":
       case "InitError":
         this.refuse(response, invalidTransition(this.#state, "Ready"));
     }
@@ -187,6 +188,10 @@ export class RuntimeSession {
     if (this.#state !== "InvocationResponse") return;
     this.#state = "RuntimeResponseSentState";
     this.#listener?.onResult(result);
+    if (this.#poll !== undefined) {
+      this.#state = "Ready";
+      this.#listener?.onNext();
+    }
   }
 
   claimInitError(): Answer | "claimed" {
