@@ -226,11 +226,11 @@ const mountCall = checked<[string, string, string | null, number, string | null]
   library.func("int mount(const char *source, const char *target, const char *type, ulong flags, const char *data)"),
 );
 
-/** Keeps mounts and unmounts of this mount namespace from spreading to the one it was copied from. */
-export function makeMountsPrivate(): void {
+/** Mounts and unmounts of the namespace that this one was copied from still arrive here; none goes back. */
+export function makeMountsSlaves(): void {
   const MS_REC = 0x4000;
-  const MS_PRIVATE = 0x4_0000;
-  mountCall("none", "/", null, MS_REC | MS_PRIVATE, null);
+  const MS_SLAVE = 0x8_0000;
+  mountCall("none", "/", null, MS_REC | MS_SLAVE, null);
 }
 
 const mknodCall = checked<[string, number, number]>(

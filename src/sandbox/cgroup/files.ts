@@ -1,0 +1,86 @@
+/** Reading and writing the small files that cgroups are made of. */
+import { closeSync, openSync, readFileSync, readSync, rmdirSync, writeSync } from "node:fs";
+
+const buffer = Buffer.alloc(65_536);
+
+/** One value, without its line end; files here are shorter than a page, but for lists of processes. */
+export function readValue(path: string): string {
+  const fd = openSync(path, "r");
+  try {
+    return buffer.toString("latin1", 0, readSync(fd, buffer, 0, buffer.length, 0)).trimEnd();
+  } finally {
+    closeSync(fd);
+  }
+}
+
+export function readNumber(path: string): number {
+  return Number(readValue(path));
+}
+
+/** The number after `key` in a file of `key number` lines; 0 when it is not there. */
+export function readField(path: string, key: string): number {
+  for (const line of readValue(path).split("\n")) {
+    if (line.startsWith(`${key} `)) return Number(line.slice(key.length + 1));
+  }
+  return 0;
+}
+
+export function readProcesses(path: string): number[] {
+  return unlessGone(() => readFileSync(path, "utf8").split("\n").filter(Boolean).map(Number)) ?? [];
+}
+
+export function writeValue(path: string, value: string): void {
+  const fd = openSync(path, "w");
+  try {
+    writeSync(fd, value);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** True when the directory is gone. */
+export function removeDirectory(path: string): boolean {
+  try {
+    rmdirSync(path);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return true;
+    if (code === "EBUSY") return false;
+    throw error;
+  }
+}
+
+export function sendKill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+/** `undefined` when the cgroup has been removed meanwhile. */
+export function unlessGone<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENODEV") return undefined;
+    throw error;
+  }
+}
+
+const waiting = new Int32Array(new SharedArrayBuffer(4));
+/** Polls that are worth a busy loop before the thread sleeps between them. */
+const eagerPolls = 200;
+const pollMs = 0.2;
+
+/** Polls until `condition` holds; false after `msMax`. Blocks the thread, for what ends in microseconds. */
+export function spinUntil(condition: () => boolean, msMax: number): boolean {
+  const startedAtMs = performance.now();
+  for (let polls = 0; !condition(); polls++) {
+    if (performance.now() - startedAtMs > msMax) return false;
+    if (polls > eagerPolls) Atomics.wait(waiting, 0, 0, pollMs);
+  }
+  return true;
+}

@@ -1,0 +1,108 @@
+/**
+ * Sandboxes as OCI containers of `runc` or `crun`, for a worker that runs as root. Everything that a run makes can be
+ * found by the next one from `stateDirectory` alone: each sandbox has a directory there before anything else of it
+ * exists, and its cgroup, runtime state and processes are reached by its name.
+ */
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { openCgroups } from "../cgroup/open.ts";
+import type { RecoveryReport, Sandbox, SandboxSpec, TmpVolume } from "../contract.ts";
+import * as libc from "../linux/libc.ts";
+import type { Egress } from "../network/egress.ts";
+import { SafeDriver } from "../safe-driver.ts";
+import type { TmpVolumes } from "../tmp/volumes.ts";
+import { createOciSandbox, emptyCgroup, removeTmp } from "./oci-sandbox.ts";
+import type { OciHost, ServeDns } from "./oci-sandbox.ts";
+import { Reaper } from "./reaper.ts";
+import { prepareRoot } from "./root.ts";
+import { OciRuntime } from "./runtime.ts";
+import { UidRanges } from "./uid-ranges.ts";
+
+export interface OciDriverOptions {
+  readonly runtime: "runc" | "crun" | "runsc";
+  /** Of this driver alone; every directory above must be passable for other users (o+x). */
+  readonly stateDirectory: string;
+  /** First host uid of the sandboxes' ranges. */
+  readonly uidBase: number;
+  readonly volumes: Pick<TmpVolumes, "create" | "directoryOf" | "blockDeviceOf" | "resize" | "remove" | "recover">;
+  /** Without it, sandboxes that ask for egress are refused. */
+  readonly egress?: Pick<Egress, "connect" | "recover">;
+  /** Answers on 127.0.0.1:53 of sandboxes with egress; they have no DNS without it. */
+  readonly serveDns?: ServeDns;
+  /** The cgroup that all sandboxes lie in. */
+  readonly cgroupParent?: string;
+}
+
+export class OciDriver extends SafeDriver {
+  readonly name: string;
+  readonly #options: OciDriverOptions;
+  readonly #host: OciHost;
+  readonly #lock: number;
+
+  /** Throws when the host lacks something, or another process uses the state directory. */
+  constructor(options: OciDriverOptions) {
+    super();
+    if (options.runtime === "runsc") throw new Error(runscRefusal);
+    this.name = options.runtime;
+    this.#options = options;
+    const { stateDirectory, cgroupParent = "hearth" } = options;
+    const bundlesDirectory = join(stateDirectory, "sandboxes");
+    const runtimeDirectory = join(stateDirectory, "runtime");
+    mkdirSync(bundlesDirectory, { recursive: true });
+    mkdirSync(runtimeDirectory, { recursive: true, mode: 0o711 });
+    this.#lock = openSync(join(stateDirectory, "lock"), "w");
+    try {
+      if (!libc.tryLock(this.#lock)) throw new Error(`another process uses the sandboxes of ${stateDirectory}`);
+      this.#host = {
+        runtime: new OciRuntime(options.runtime, runtimeDirectory),
+        cgroups: openCgroups(readFileSync("/proc/self/mounts", "utf8"), cgroupParent),
+        volumes: options.volumes,
+        egress: options.egress,
+        serveDns: options.serveDns,
+        uidRanges: new UidRanges(options.uidBase),
+        reaper: new Reaper(),
+        root: prepareRoot(stateDirectory),
+        bundlesDirectory,
+        hasCgroupNamespaces: existsSync("/proc/self/ns/cgroup"),
+        architecture: process.arch === "arm64" ? "arm64" : "x64",
+      };
+    } catch (error) {
+      closeSync(this.#lock);
+      throw error;
+    }
+  }
+
+  override async recover(): Promise<RecoveryReport> {
+    const { bundlesDirectory, cgroups, runtime } = this.#host;
+    const leftOver = readdirSync(bundlesDirectory);
+    // What runs uses the rest: first it ends, then its links and volumes go.
+    await Promise.all(leftOver.map((id) => emptyCgroup(cgroups.of(id))));
+    for (const id of leftOver) {
+      runtime.forget(id);
+      rmSync(join(bundlesDirectory, id), { recursive: true, force: true });
+    }
+    const links = (await this.#options.egress?.recover()) ?? 0;
+    const volumes = await this.#options.volumes.recover();
+    // Mounts exist in the sandboxes' own namespaces only and are gone with them.
+    return { sandboxes: leftOver.length, mounts: 0, cgroups: leftOver.length, links, volumes };
+  }
+
+  protected override make(spec: SandboxSpec): Promise<Sandbox> {
+    return createOciSandbox(this.#host, spec);
+  }
+
+  protected override removeVolume(volume: TmpVolume): Promise<void> {
+    return removeTmp(this.#host, volume);
+  }
+
+  protected override shutDown(): Promise<void> {
+    this.#host.reaper.close();
+    this.#host.cgroups.close();
+    closeSync(this.#lock);
+    return Promise.resolve();
+  }
+}
+
+const runscRefusal =
+  "runsc is not supported: gVisor's network and mounts live inside its own kernel, where the worker can neither listen " +
+  "on a sandbox's loopback nor attach code; use runc or crun";
