@@ -1,0 +1,209 @@
+/**
+ * The statements of queues, for the writing thread. Each step of a receive is a search in an index that starts with the
+ * queue, so that no queue pays for another's messages, nor a receive for those that are held back.
+ */
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { MessageInput, QueueCounts, QueueStore, Receipt, StoredMessage } from "../front/stores.ts";
+import type { KeyRange } from "../keys.ts";
+import { answerBytesMax } from "../limits.ts";
+import type { Counter } from "./counter.ts";
+import { Dedup } from "./dedup.ts";
+
+interface Candidate {
+  readonly sequence: number;
+  readonly group: string | null;
+}
+
+export class SqliteQueues implements QueueStore {
+  readonly #sequences: Counter;
+  readonly #dedup: Dedup;
+  readonly #statements: Record<keyof typeof statements, StatementSync>;
+
+  constructor(database: DatabaseSync, sequences: Counter) {
+    this.#sequences = sequences;
+    this.#dedup = new Dedup(database);
+    const prepared = Object.entries(statements).map(([name, sql]) => [name, database.prepare(sql)]);
+    this.#statements = Object.fromEntries(prepared) as Record<keyof typeof statements, StatementSync>;
+  }
+
+  open({ name, dedupWindowMs }: Parameters<QueueStore["open"]>[0]): number {
+    this.#statements.makeQueue.run(name, dedupWindowMs);
+    return Number(this.#statements.queueByName.get(name)?.["id"]);
+  }
+
+  remove({ name }: { readonly name: string }): number | undefined {
+    const row = this.#statements.queueByName.get(name);
+    if (!row) return undefined;
+    const queue = Number(row["id"]);
+    this.purge({ queue });
+    this.#dedup.forget(queue);
+    this.#statements.removeQueue.run(queue);
+    return queue;
+  }
+
+  list({ from, to }: KeyRange): string[] {
+    return this.#statements.listQueues.all(from, to).map((row) => String(row["name"]));
+  }
+
+  send(input: Parameters<QueueStore["send"]>[0]): { id: string; deduplicated: boolean }[] | undefined {
+    const { queue, nowMs } = input;
+    const row = this.#statements.queueById.get(queue);
+    if (!row) return undefined;
+    const dedupWindowMs = Number(row["dedup_window_ms"]);
+    const sent = input.messages.map((message) => this.#sendOne(queue, message, nowMs, dedupWindowMs));
+    const added = sent.filter(({ deduplicated }) => !deduplicated).length;
+    if (added > 0) this.#statements.count.run(added, queue);
+    return sent;
+  }
+
+  #sendOne(
+    queue: number,
+    { id, body, attributes, delayMs, group, dedupId }: MessageInput,
+    nowMs: number,
+    dedupWindowMs: number,
+  ): { id: string; deduplicated: boolean } {
+    if (dedupId !== undefined) {
+      const first = this.#dedup.firstOf({ queue, dedupId, id, nowMs, dedupWindowMs });
+      if (first !== id) return { id: first, deduplicated: true };
+    }
+    const isHead = group === undefined || !this.#statements.firstOfGroup.get(queue, group);
+    const sequence = this.#sequences.next();
+    this.#statements.addMessage.run(queue, sequence, group ?? null, isHead ? 1 : 0, nowMs, nowMs + delayMs);
+    this.#statements.addBody.run(sequence, id, attributes, body);
+    return { id, deduplicated: false };
+  }
+
+  receive(input: Parameters<QueueStore["receive"]>[0]): ReturnType<QueueStore["receive"]> {
+    const { queue, nowMs, max } = input;
+    if (!this.#statements.queueById.get(queue)) return undefined;
+    const messages: StoredMessage[] = [];
+    let bytesLeft = answerBytesMax;
+    const hasRoom = (): boolean => messages.length < max && bytesLeft > 0;
+    const take = (sequence: number): void => {
+      const message = this.#take(queue, sequence, nowMs, nowMs + input.visibilityMs);
+      messages.push(message);
+      bytesLeft -= message.body.byteLength + message.attributes.length;
+    };
+    for (const head of this.#statements.dueHeads.all(queue, nowMs, max) as unknown as Candidate[]) {
+      if (!hasRoom()) break;
+      take(head.sequence);
+      if (head.group === null || !hasRoom()) continue;
+      for (const row of this.#statements.followers.all(queue, head.group, head.sequence, max - messages.length)) {
+        if (!hasRoom() || Number(row["visible_at_ms"]) > nowMs) break;
+        take(Number(row["sequence"]));
+      }
+    }
+    const next = this.#statements.nextDue.get(queue, nowMs)?.["at"];
+    return { messages, ...(typeof next === "number" ? { nextDueAtMs: next } : {}) };
+  }
+
+  #take(queue: number, sequence: number, nowMs: number, visibleAtMs: number): StoredMessage {
+    const row = this.#statements.take.get(visibleAtMs, nowMs, queue, sequence);
+    const body = this.#statements.body.get(sequence);
+    const { group_name: group } = row ?? {};
+    return {
+      sequence,
+      id: String(body?.["id"]),
+      body: body?.["body"] as Uint8Array,
+      attributes: String(body?.["attributes"]),
+      ...(typeof group === "string" ? { group } : {}),
+      sentAtMs: Number(row?.["sent_at_ms"]),
+      firstReceivedAtMs: Number(row?.["first_received_at_ms"]),
+      receiveCount: Number(row?.["receive_count"]),
+    };
+  }
+
+  delete(input: Parameters<QueueStore["delete"]>[0]): boolean[] | undefined {
+    const { queue } = input;
+    if (!this.#statements.queueById.get(queue)) return undefined;
+    const deleted = input.receipts.map((receipt) => this.#deleteOne(queue, receipt));
+    const removed = deleted.filter(Boolean).length;
+    if (removed > 0) this.#statements.count.run(-removed, queue);
+    return deleted;
+  }
+
+  #deleteOne(queue: number, { sequence, receiveCount }: Receipt): boolean {
+    const row = this.#statements.removeMessage.get(queue, sequence, receiveCount);
+    if (!row) return false;
+    this.#statements.removeBody.run(sequence);
+    const { group_name: group, is_head: isHead } = row;
+    if (typeof group === "string" && isHead === 1) this.#statements.promote.run(queue, queue, group);
+    return true;
+  }
+
+  changeVisibility(input: Parameters<QueueStore["changeVisibility"]>[0]): boolean | undefined {
+    const { queue, receipt, visibleAtMs } = input;
+    if (!this.#statements.queueById.get(queue)) return undefined;
+    const { changes } = this.#statements.changeVisibility.run(
+      visibleAtMs,
+      queue,
+      receipt.sequence,
+      receipt.receiveCount,
+    );
+    return Number(changes) > 0;
+  }
+
+  purge({ queue }: { readonly queue: number }): true | undefined {
+    if (!this.#statements.queueById.get(queue)) return undefined;
+    this.#statements.removeBodies.run(queue);
+    this.#statements.removeMessages.run(queue);
+    this.#statements.resetCount.run(queue);
+    return true;
+  }
+
+  stats({ queue, nowMs }: Parameters<QueueStore["stats"]>[0]): QueueCounts | undefined {
+    const total = this.#statements.queueById.get(queue)?.["messages"];
+    if (typeof total !== "number") return undefined;
+    const row = this.#statements.invisible.get({ queue, now: nowMs });
+    const inFlight = Number(row?.["in_flight"]);
+    const delayed = Number(row?.["delayed"]);
+    const oldest = this.#statements.oldestVisible.get(queue, nowMs)?.["sent_at_ms"];
+    return {
+      visible: total - inFlight - delayed,
+      inFlight,
+      delayed,
+      ...(typeof oldest === "number" ? { oldestSentAtMs: oldest } : {}),
+    };
+  }
+}
+
+const statements = {
+  makeQueue: "INSERT INTO queue (name, dedup_window_ms) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
+  queueByName: "SELECT id FROM queue WHERE name = ?",
+  queueById: "SELECT dedup_window_ms, messages FROM queue WHERE id = ?",
+  listQueues: "SELECT name FROM queue WHERE name >= ? AND name < ? ORDER BY name",
+  removeQueue: "DELETE FROM queue WHERE id = ?",
+  count: "UPDATE queue SET messages = messages + ? WHERE id = ?",
+  resetCount: "UPDATE queue SET messages = 0 WHERE id = ?",
+
+  firstOfGroup: "SELECT 1 FROM message WHERE queue = ? AND group_name = ? LIMIT 1",
+  addMessage: `INSERT INTO message (queue, sequence, group_name, is_head, sent_at_ms, visible_at_ms)
+    VALUES (?, ?, ?, ?, ?, ?)`,
+  addBody: "INSERT INTO message_body (sequence, id, attributes, body) VALUES (?, ?, ?, ?)",
+
+  dueHeads: `SELECT sequence, group_name AS "group" FROM message
+    WHERE queue = ? AND is_head = 1 AND visible_at_ms <= ? ORDER BY visible_at_ms, sequence LIMIT ?`,
+  followers: `SELECT sequence, visible_at_ms FROM message
+    WHERE queue = ? AND group_name = ? AND sequence > ? ORDER BY sequence LIMIT ?`,
+  nextDue: "SELECT min(visible_at_ms) AS at FROM message WHERE queue = ? AND is_head = 1 AND visible_at_ms > ?",
+  take: `UPDATE message SET visible_at_ms = ?, first_received_at_ms = coalesce(first_received_at_ms, ?),
+      receive_count = receive_count + 1
+    WHERE queue = ? AND sequence = ?
+    RETURNING group_name, sent_at_ms, first_received_at_ms, receive_count`,
+  body: "SELECT id, attributes, body FROM message_body WHERE sequence = ?",
+
+  removeMessage: `DELETE FROM message WHERE queue = ? AND sequence = ? AND receive_count = ? AND receive_count > 0
+    RETURNING group_name, is_head`,
+  removeBody: "DELETE FROM message_body WHERE sequence = ?",
+  promote: `UPDATE message SET is_head = 1 WHERE queue = ? AND sequence =
+    (SELECT min(sequence) FROM message WHERE queue = ? AND group_name = ?)`,
+  changeVisibility: `UPDATE message SET visible_at_ms = ?
+    WHERE queue = ? AND sequence = ? AND receive_count = ? AND receive_count > 0`,
+  removeBodies: "DELETE FROM message_body WHERE sequence IN (SELECT sequence FROM message WHERE queue = ?)",
+  removeMessages: "DELETE FROM message WHERE queue = ?",
+
+  invisible: `SELECT coalesce(sum(receive_count > 0), 0) AS in_flight, coalesce(sum(receive_count = 0), 0) AS delayed
+    FROM message WHERE queue = $queue AND is_head IN (0, 1) AND visible_at_ms > $now`,
+  oldestVisible: `SELECT sent_at_ms FROM message NOT INDEXED
+    WHERE queue = ? AND visible_at_ms <= ? ORDER BY sequence LIMIT 1`,
+} as const;
