@@ -491,9 +491,9 @@ test("each environment has credentials and a log stream of its own, and they end
   assert.equal(spec.credentials.secretAccessKey.length, 40);
   assert.deepEqual(world.dataPlane.credentialsOf(spec.credentials.accessKeyId), {
     id: start.environmentId,
-    scope,
     functionArn: spec.functionArn,
-    credentials: spec.credentials,
+    ...scope,
+    ...spec.credentials,
   });
 
   await world.delete("hello");

@@ -10,11 +10,9 @@ import { leastRecentlyUsed, type KeepAlivePolicy } from "../scaling/keep-alive.t
 import type { Environment } from "./environment.ts";
 
 /** Who a request from inside a sandbox comes from, and what it must be signed with. */
-export interface EnvironmentIdentity {
+export interface EnvironmentIdentity extends Scope, EnvironmentCredentials {
   readonly id: EnvironmentId;
-  readonly scope: Scope;
   readonly functionArn: string;
-  readonly credentials: EnvironmentCredentials;
 }
 
 export class EnvironmentRegistry {
@@ -132,6 +130,6 @@ export class EnvironmentRegistry {
 
 function identityOf(environment: Environment | undefined): EnvironmentIdentity | undefined {
   if (environment === undefined) return undefined;
-  const { id, scope, functionArn, credentials } = environment.spec;
-  return { id, scope, functionArn, credentials };
+  const { id, functionArn, scope, credentials } = environment.spec;
+  return { id, functionArn, ...scope, ...credentials };
 }
