@@ -1,0 +1,32 @@
+/** https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html */
+import type { CreateFunctionRequest, FunctionConfiguration } from "@aws-sdk/client-lambda";
+import type { Handler } from "../service.ts";
+import { showFunction } from "./function-configuration.ts";
+import { unqualifiedFunctionNamed } from "./function-name.ts";
+import { settingsOfNew, zipOf } from "./function-settings.ts";
+import type { LambdaServices } from "./lambda-services.ts";
+import { validationError } from "./refusals.ts";
+import { refusePublishing, refuseUnsupportedSettings } from "./unsupported.ts";
+
+/** Of a bare name; the service model bounds ARNs only. */
+const nameLengthMax = 64;
+
+export function createFunction({
+  functions,
+  host,
+}: LambdaServices): Handler<CreateFunctionRequest, FunctionConfiguration> {
+  return async (request, context) => {
+    const name = unqualifiedFunctionNamed(context, "CreateFunction", request.FunctionName);
+    if (name.length > nameLengthMax) {
+      const constraint = `Member must have length less than or equal to ${nameLengthMax}`;
+      throw validationError(request.FunctionName ?? "", "functionName", constraint);
+    }
+    const settings = settingsOfNew(name, request, host);
+    refuseUnsupportedSettings(request);
+    refusePublishing(request);
+    const { scope } = context;
+    const zip = zipOf(request.Code);
+    const { latest } = await functions.create({ scope, name, settings, tags: request.Tags ?? {}, zip });
+    return showFunction(latest, { scope, runtimes: host.runtimes });
+  };
+}

@@ -1,0 +1,12 @@
+/** What Lambda's operations stand on. */
+import type { Functions } from "../../control-plane/functions/functions.ts";
+import type { Frontend } from "../../data-plane/frontend/contract.ts";
+import type { CodeLinks } from "./code-links.ts";
+import type { HostAbilities } from "./function-settings.ts";
+
+export interface LambdaServices {
+  readonly functions: Functions;
+  readonly frontend: Frontend;
+  readonly host: HostAbilities;
+  readonly codeLinks: CodeLinks;
+}

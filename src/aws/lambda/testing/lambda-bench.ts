@@ -1,0 +1,117 @@
+/**
+ * Lambda's operations over a control plane in memory and a frontend that answers as told, for tests.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import { ManualClock } from "../../../core/manual-clock.ts";
+import { Functions } from "../../../control-plane/functions/functions.ts";
+import type { Frontend, InvokeOutcome, InvokeRequest } from "../../../data-plane/frontend/contract.ts";
+import type { Engine } from "../../../engine/contract.ts";
+import { createMemoryEngine } from "../../../engine/memory/memory-engine.ts";
+import { openPackageStore } from "../../../packages/package-store.ts";
+import { buildZip } from "../../../packages/testing/build-zip.ts";
+import type { CallContext } from "../../service.ts";
+import { CodeLinks } from "../code-links.ts";
+import { createLambdaHandlers } from "../lambda-handlers.ts";
+
+export const role = "arn:aws:iam::000000000000:role/any";
+
+export function context(overrides: Partial<CallContext> = {}): CallContext {
+  return {
+    scope: { account: "000000000000", region: "us-east-1" },
+    requestId: "00000000-0000-4000-8000-000000000000",
+    caller: { kind: "client", accessKeyId: "test" },
+    headers: { host: "127.0.0.1:4566" },
+    signal: new AbortController().signal,
+    responseHeaders: new Map(),
+    ...overrides,
+  };
+}
+
+export class LambdaBench implements AsyncDisposable {
+  readonly clock: ManualClock;
+  readonly engine: Engine;
+  readonly functions: Functions;
+  readonly codeLinks: CodeLinks;
+  /** What the frontend was asked. */
+  readonly invocations: InvokeRequest[] = [];
+  outcome: InvokeOutcome = { kind: "not-ready", state: "Pending", reason: "" };
+  readonly #directory: string;
+  readonly #handlers: Readonly<Record<string, (input: never, context: CallContext) => unknown>>;
+
+  static async open(): Promise<LambdaBench> {
+    const directory = await mkdtemp(join(tmpdir(), "hearth-lambda-"));
+    const clock = new ManualClock();
+    return new LambdaBench(directory, clock, await openPackageStore(directory, { clock }));
+  }
+
+  private constructor(directory: string, clock: ManualClock, packages: Awaited<ReturnType<typeof openPackageStore>>) {
+    this.#directory = directory;
+    this.clock = clock;
+    this.engine = createMemoryEngine({ clock, random: Math.random });
+    let ids = 0;
+    this.functions = new Functions({
+      engine: this.engine,
+      packages,
+      runtimes: { isAvailable: () => true },
+      clock,
+      newId: () => `00000000-0000-4000-8000-${String(++ids).padStart(12, "0")}`,
+      accountConcurrency: 1000,
+    });
+    this.codeLinks = new CodeLinks({
+      secret: Buffer.from("secret"),
+      clock,
+      readCode: async (digest) => this.functions.readCode(digest),
+    });
+    const frontend: Frontend = {
+      invoke: async (request) => {
+        this.invocations.push(request);
+        return this.outcome;
+      },
+      check: () => (this.outcome.kind === "executed" ? { kind: "ok" } : this.outcome),
+    };
+    const installed = new Map([["nodejs24.x", { version: "24.20.0" }]]);
+    this.#handlers = createLambdaHandlers({
+      functions: this.functions,
+      frontend,
+      host: { architecture: "x86_64", runtimes: { find: (identifier) => installed.get(identifier) } },
+      codeLinks: this.codeLinks,
+    });
+  }
+
+  async call<T = Record<string, unknown>>(operation: string, input: object, call = context()): Promise<T> {
+    const handler = this.#handlers[operation];
+    if (handler === undefined) throw new Error(`no handler for ${operation}`);
+    return (await handler(input as never, call)) as T;
+  }
+
+  /** Creates a function and waits until it is Active. */
+  async create(name: string, overrides: object = {}): Promise<Record<string, unknown>> {
+    await this.call("CreateFunction", { ...validRequest(name), ...overrides });
+    return this.untilSettled(name);
+  }
+
+  async untilSettled(name: string): Promise<Record<string, unknown>> {
+    for (;;) {
+      const shown = await this.call("GetFunctionConfiguration", { FunctionName: name });
+      if (shown["State"] !== "Pending" && shown["LastUpdateStatus"] !== "InProgress") return shown;
+      await setImmediate();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.functions.close();
+    await this.engine.close();
+    await rm(this.#directory, { recursive: true });
+  }
+}
+
+export function zip(text = "exports.handler = async () => 1"): Buffer {
+  return buildZip([{ name: "index.js", content: text }]);
+}
+
+export function validRequest(name: string): Record<string, unknown> {
+  return { FunctionName: name, Runtime: "nodejs24.x", Handler: "index.handler", Role: role, Code: { ZipFile: zip() } };
+}

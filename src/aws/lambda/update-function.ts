@@ -1,0 +1,54 @@
+/** UpdateFunctionCode and UpdateFunctionConfiguration. */
+import type {
+  FunctionConfiguration,
+  UpdateFunctionCodeRequest,
+  UpdateFunctionConfigurationRequest,
+} from "@aws-sdk/client-lambda";
+import type { Handler } from "../service.ts";
+import { showFunction } from "./function-configuration.ts";
+import { latestFunctionNamed } from "./function-name.ts";
+import { architectureOf, changesOf, zipOf } from "./function-settings.ts";
+import type { LambdaServices } from "./lambda-services.ts";
+import { invalidParameter } from "./refusals.ts";
+import { refusePublishing, refuseUnsupportedSettings } from "./unsupported.ts";
+
+export function updateFunctionCode({
+  functions,
+  host,
+}: LambdaServices): Handler<UpdateFunctionCodeRequest, FunctionConfiguration> {
+  return async (request, context) => {
+    const { scope } = context;
+    const { name } = latestFunctionNamed(context, "UpdateFunctionCode", request.FunctionName);
+    const { FunctionName: _name, Architectures, Publish, PublishTo, DryRun, RevisionId, ...code } = request;
+    refusePublishing({ Publish, PublishTo });
+    // An unknown function is that, whatever else is wrong.
+    await functions.get(scope, name);
+    const architecture = architectureOf(Architectures, host);
+    if (code.ImageUri !== undefined) {
+      throw invalidParameter("Please don't provide ImageUri when updating a function with packageType Zip.");
+    }
+    const { latest } = await functions.updateCode(scope, name, {
+      zip: zipOf(code),
+      dryRun: DryRun === true,
+      ...(architecture === undefined ? {} : { architecture }),
+      ...(RevisionId === undefined ? {} : { revisionId: RevisionId }),
+    });
+    return showFunction(latest, { scope, runtimes: host.runtimes });
+  };
+}
+
+export function updateFunctionConfiguration({
+  functions,
+  host,
+}: LambdaServices): Handler<UpdateFunctionConfigurationRequest, FunctionConfiguration> {
+  return async (request, context) => {
+    const { scope } = context;
+    const { name } = latestFunctionNamed(context, "UpdateFunctionConfiguration", request.FunctionName);
+    const { latest } = await functions.updateConfiguration(scope, name, request.RevisionId, (current) => {
+      const changes = changesOf(request, current, host);
+      refuseUnsupportedSettings(request);
+      return changes;
+    });
+    return showFunction(latest, { scope, runtimes: host.runtimes });
+  };
+}
