@@ -1,0 +1,155 @@
+/**
+ * The packet filter: one nftables table of our own for all sandboxes, told apart by the prefix of their links, so a
+ * thousand sandboxes need no more rules than one and connecting one touches no rule.
+ *
+ * The table outlives a crash on purpose: the links it closes in may still be there.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
+
+import { formatCidr, type Cidr } from "./addresses.ts";
+
+export interface FirewallPlan {
+  readonly table: string;
+  /** Start of the name of every sandbox's link on the host. */
+  readonly linkPrefix: string;
+  readonly sandboxRanges: readonly Cidr[];
+  readonly denied: readonly Cidr[];
+  readonly allowed: readonly Cidr[];
+  /** Links on which forwarding was switched on for us: they forward nothing that is not ours. */
+  readonly guarded: { readonly 4: readonly string[]; readonly 6: readonly string[] };
+}
+
+/** Connections that one sandbox may hold open at once: the host's table of them is shared. */
+const connectionsMax = 4096;
+
+export class EgressUnavailableError extends Error {
+  constructor(reason: string, options?: ErrorOptions) {
+    super(`functions cannot be given network access on this host: ${reason}`, options);
+    this.name = "EgressUnavailableError";
+  }
+}
+
+function set(name: string, type: string, elements: readonly string[], options = ""): string {
+  const list = elements.length === 0 ? "" : ` elements = { ${elements.join(", ")} };`;
+  return `  set ${name} { type ${type};${options}${list} }`;
+}
+
+function ranges(list: readonly Cidr[], family: 4 | 6): string[] {
+  return list.filter((range) => range.family === family).map(formatCidr);
+}
+
+function quoted(names: readonly string[]): string[] {
+  return names.map((name) => `"${name}"`);
+}
+
+/** The table as nft reads it; replaces an earlier one in one transaction. */
+export function ruleset(plan: FirewallPlan): string {
+  const sandbox = `"${plan.linkPrefix}*"`;
+  const interval = " flags interval; auto-merge;";
+  const masquerade = plan.sandboxRanges.map(
+    (range) => `    ${range.family === 4 ? "ip" : "ip6"} saddr ${formatCidr(range)} oifname != ${sandbox} masquerade`,
+  );
+  return `table inet ${plan.table}
+delete table inet ${plan.table}
+table inet ${plan.table} {
+${set("denied4", "ipv4_addr", ranges(plan.denied, 4), interval)}
+${set("denied6", "ipv6_addr", ranges(plan.denied, 6), interval)}
+${set("allowed4", "ipv4_addr", ranges(plan.allowed, 4), interval)}
+${set("allowed6", "ipv6_addr", ranges(plan.allowed, 6), interval)}
+${set("guarded4", "ifname", quoted(plan.guarded[4]))}
+${set("guarded6", "ifname", quoted(plan.guarded[6]))}
+  set connections4 { type ipv4_addr; size 65535; flags dynamic; }
+  set connections6 { type ipv6_addr; size 65535; flags dynamic; }
+
+  chain refuse {
+    meta l4proto tcp reject with tcp reset
+    reject with icmpx admin-prohibited
+  }
+  chain bounded {
+    fib saddr . iif oif missing drop
+    ct state new add @connections4 { ip saddr ct count over ${connectionsMax} } goto refuse
+    ct state new add @connections6 { ip6 saddr ct count over ${connectionsMax} } goto refuse
+    ip daddr @allowed4 accept
+    ip6 daddr @allowed6 accept
+  }
+  chain input {
+    type filter hook input priority filter - 5; policy accept;
+    iifname ${sandbox} jump bounded
+    iifname ${sandbox} goto refuse
+  }
+  chain forward {
+    type filter hook forward priority filter - 5; policy accept;
+    iifname ${sandbox} oifname ${sandbox} goto refuse
+    iifname ${sandbox} jump outbound
+    oifname ${sandbox} iifname != ${sandbox} ct state established,related accept
+    oifname ${sandbox} iifname != ${sandbox} drop
+    meta nfproto ipv4 iifname @guarded4 iifname != ${sandbox} oifname != ${sandbox} drop
+    meta nfproto ipv6 iifname @guarded6 iifname != ${sandbox} oifname != ${sandbox} drop
+  }
+  chain outbound {
+    ct state established,related accept
+    jump bounded
+    ip daddr @denied4 goto refuse
+    ip6 daddr @denied6 goto refuse
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+${masquerade.join("\n")}
+  }
+}
+`;
+}
+
+async function nft(
+  args: readonly string[],
+  input: string,
+): Promise<{ status: number | null; output: string; errors: string }> {
+  const child = spawn("nft", args, { stdio: ["pipe", "pipe", "pipe"] });
+  const exited = once(child, "close") as Promise<[number | null]>;
+  child.stdin.on("error", () => undefined); // it ended without reading; its exit says why
+  child.stdin.end(input);
+  const [output, errors, [status]] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
+  return { status, output, errors };
+}
+
+async function runNft(
+  args: readonly string[],
+  input: string,
+): Promise<{ status: number | null; output: string; errors: string }> {
+  try {
+    return await nft(args, input);
+  } catch (error) {
+    throw new EgressUnavailableError("the nft command is missing (apt-get install nftables)", { cause: error });
+  }
+}
+
+/** Puts the table in force, all of it or nothing. */
+export async function install(plan: FirewallPlan): Promise<void> {
+  const { status, errors } = await runNft(["-f", "-"], ruleset(plan));
+  if (status === 0) return;
+  throw new EgressUnavailableError(
+    `the kernel refuses the packet filter (nftables with NAT, fib and connlimit): ${errors.trim()}`,
+  );
+}
+
+export async function uninstall(table: string): Promise<void> {
+  await runNft(["-f", "-"], `table inet ${table}\ndelete table inet ${table}\n`);
+}
+
+/** Links that an earlier run of ours left forwarding: its table remembers them as long as the kernel does. */
+export async function guardedLinks(table: string): Promise<{ 4: string[]; 6: string[] }> {
+  const read = async (name: string): Promise<string[]> => {
+    const { status, output } = await runNft(["list", "set", "inet", table, name], "");
+    const elements = /elements = \{([^}]*)\}/.exec(output)?.[1] ?? "";
+    return status === 0 ? [...elements.matchAll(/"([^"]+)"/g)].map((match) => match[1] ?? "") : [];
+  };
+  return { 4: await read("guarded4"), 6: await read("guarded6") };
+}
+
+/** Adds a link that began to forward for us. */
+export async function guard(table: string, family: 4 | 6, link: string): Promise<void> {
+  const { status, errors } = await runNft(["-f", "-"], `add element inet ${table} guarded${family} { "${link}" }\n`);
+  if (status !== 0) throw new EgressUnavailableError(`the packet filter takes no change: ${errors.trim()}`);
+}
