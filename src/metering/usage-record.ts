@@ -10,7 +10,7 @@ export interface UsageRecord {
   readonly environmentId: string;
   /** When the environment took it; wall clock. */
   readonly startedAtMs: number;
-  /** It waited for an environment that was started since it came. */
+  /** It waited until an environment had started. */
   readonly cold: boolean;
   /** Waiting for admission and an environment. */
   readonly queueMs: number;

@@ -35,6 +35,8 @@ interface Waiting {
   bytes: number;
   timer: Timer | undefined;
   writing: Promise<void> | undefined;
+  /** The engine took no more the last time: nothing is written before the next retry, however much comes. */
+  isRefused: boolean;
   /** Entries dropped since the last one that was written, by shard. */
   dropped: Map<string, number>;
 }
@@ -67,7 +69,7 @@ export class StreamAppender {
       this.#count(waiting, weight(entry));
     }
     this.#dropBeyondBounds(waiting);
-    if (waiting.bytes >= eagerBytes) void this.#write(waiting);
+    if (waiting.bytes >= eagerBytes && !waiting.isRefused) void this.#write(waiting);
     else this.#arm(waiting, gatherMs);
   }
 
@@ -105,7 +107,15 @@ export class StreamAppender {
     const key = encodeKey(stream);
     let waiting = this.#waiting.get(key);
     if (waiting === undefined) {
-      waiting = { stream, entries: [], bytes: 0, timer: undefined, writing: undefined, dropped: new Map() };
+      waiting = {
+        stream,
+        entries: [],
+        bytes: 0,
+        timer: undefined,
+        writing: undefined,
+        isRefused: false,
+        dropped: new Map(),
+      };
       this.#waiting.set(key, waiting);
     }
     return waiting;
@@ -148,9 +158,11 @@ export class StreamAppender {
           continue;
         }
         // Busy, full or closing: it is tried again later, unless it has to be dropped first.
+        waiting.isRefused = true;
         this.#dropBeyondBounds(waiting);
         return;
       }
+      waiting.isRefused = false;
       this.#count(waiting, -bytes);
       this.#options.onAppended(waiting.stream, bytes);
     }

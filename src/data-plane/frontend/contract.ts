@@ -26,9 +26,11 @@ export interface InvokeRequest {
 
 /** How the invocation got its environment. */
 export interface StartInfo {
+  /** It waited until an environment had started. */
   readonly cold: boolean;
   /** Waiting for admission and for an environment, in ms; for a cold start its phases tell where it went. */
   readonly queueMs: number;
+  /** On an environment's first invocation, also on one that found it started already. */
   readonly phases?: ColdStartPhases;
   readonly environmentId: string;
 }

@@ -59,8 +59,10 @@ export class InvocationFrontend implements Frontend {
     using _lease = admission.lease;
 
     let environment: Environment;
+    let hasWaited = false;
     try {
       const acquired = this.#assignment.acquire(scope, configuration);
+      hasWaited = acquired instanceof Promise;
       environment = acquired instanceof Promise ? await acquired : acquired;
     } catch (error) {
       // Deleted while this request waited for its environment.
@@ -71,7 +73,7 @@ export class InvocationFrontend implements Frontend {
     const startedMs = this.#clock.monotonicMs();
     const isFirst = environment.invocations === 0;
     const start: StartInfo = {
-      cold: isFirst && environment.createdAtMs >= receivedMs,
+      cold: isFirst && hasWaited,
       queueMs: startedMs - receivedMs,
       environmentId: environment.id,
       ...(isFirst && environment.phases !== undefined && { phases: environment.phases }),

@@ -85,6 +85,8 @@ export class PoolKeeper {
   }
 
   #send(): void {
+    const workers = this.#workers();
+    if (workers.length === 0) return;
     const nowMs = this.#clock.now();
     const classes: PoolClass[] = [];
     for (const configuration of this.#configurations()) {
@@ -92,7 +94,6 @@ export class PoolKeeper {
       if (poolClass !== undefined) classes.push(poolClass);
     }
     const targets = poolTargets(classes, (key) => this.#demand.at(key, nowMs), this.#bounds);
-    const workers = this.#workers();
     const share = targets.map(({ runtime, memoryMiB, target }): PoolTarget => {
       return { runtime, memoryMiB, target: Math.ceil(target / workers.length) };
     });
