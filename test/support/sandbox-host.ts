@@ -60,6 +60,14 @@ export class SandboxHost {
     return driver;
   }
 
+  /** Cgroup directories that bear the id of a sandbox, in any hierarchy. */
+  cgroupsOf(id: string): string[] {
+    const hierarchies = ["/sys/fs/cgroup", ...readdirSync("/sys/fs/cgroup").map((name) => `/sys/fs/cgroup/${name}`)];
+    const parents = this.#drivers.map((_, number) => `${this.cgroupParent}-${number}`);
+    const candidates = hierarchies.flatMap((hierarchy) => parents.map((parent) => join(hierarchy, parent, id)));
+    return candidates.filter((directory) => existsSync(directory));
+  }
+
   /** Closes every driver and removes the directory. */
   async close(): Promise<void> {
     for (const driver of this.#drivers) await driver.close();

@@ -3,7 +3,7 @@
  * and all limits are the worker's own system calls, since each costs microseconds there and a process or milliseconds
  * in the runtime.
  */
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { fchownSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { Socket } from "node:net";
 import { constants } from "node:os";
 import { join } from "node:path";
@@ -29,7 +29,7 @@ import { inNetworkNamespace } from "../linux/namespaces.ts";
 import type { Connection, Egress } from "../network/egress.ts";
 import type { TmpVolumes } from "../tmp/volumes.ts";
 import { blockDeviceOf } from "./block-device.ts";
-import { ociConfig } from "./config.ts";
+import { ociConfig, sandboxUser } from "./config.ts";
 import type { Reaper } from "./reaper.ts";
 import { imageRoot } from "./root.ts";
 import type { SandboxRoot } from "./root.ts";
@@ -87,6 +87,8 @@ export async function createOciSandbox(host: OciHost, spec: SandboxSpec): Promis
   undo.defer(() => host.runtime.forget(spec.id));
   undo.defer(() => emptyCgroup(cgroup));
   const outputs = [libc.pipe(), libc.pipe(), libc.pipe()] as const;
+  // A pipe belongs to who made it; only its owner may open it again, as programs do through /dev/stdout.
+  for (const { write } of outputs) fchownSync(write, tmp.uidBase + sandboxUser.uid, tmp.uidBase + sandboxUser.gid);
   const stdout = outputStream(outputs[0].read, undo);
   const stderr = outputStream(outputs[1].read, undo);
   const telemetry = outputStream(outputs[2].read, undo);
