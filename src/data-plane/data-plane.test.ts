@@ -237,6 +237,26 @@ test("a change that keeps the generation keeps the environments", async () => {
   await world.close();
 });
 
+test("who waits for a start that fails because the function has changed is served by what it is now", async () => {
+  const world = await DataPlaneWorld.open({
+    behaviour: {
+      startMs: (spec) => (spec.handler === "index.old" ? 50 : 0),
+      startError: (spec) => (spec.handler === "index.old" ? new Error("the code is gone") : undefined),
+    },
+  });
+  await world.put(configurationOf("hello", { handler: "index.old" }));
+  const waiting = world.invoke("hello");
+  await settle();
+
+  await world.put(configurationOf("hello", { handler: "index.new", generation: 2 }));
+  world.clock.advance(50);
+
+  executed(await waiting);
+  assert.equal(world.worker.live[0]?.spec.handler, "index.new");
+  await settle();
+  await world.close();
+});
+
 test("a deleted function ends its environments and turns away who waits, as not found", async () => {
   const world = await DataPlaneWorld.open({ behaviour: { startMs: () => 50 } });
   await world.put(configurationOf("hello"));

@@ -51,24 +51,29 @@ export class InvocationFrontend implements Frontend {
     const { scope, functionName, qualifier } = request;
     const resolution = this.#directory.resolve(scope, functionName, qualifier);
     if (resolution.kind !== "found") return resolution;
-    const { configuration } = resolution;
+    const { functionArn: arn } = resolution.configuration;
 
-    const admission = this.#counting.admit(scope, configuration.functionArn);
+    const admission = this.#counting.admit(scope, arn);
     if (!admission.admitted) return { kind: "throttled", reason: admission.reason, retryAfterSeconds };
     // Returned as soon as the function has answered: a caller that calls again at once finds its place free.
     using _lease = admission.lease;
 
-    let environment: Environment;
+    let { configuration } = resolution;
+    let environment: Environment | undefined;
     let hasWaited = false;
-    try {
-      const acquired = this.#assignment.acquire(scope, configuration);
-      hasWaited = acquired instanceof Promise;
-      environment = acquired instanceof Promise ? await acquired : acquired;
-    } catch (error) {
-      // Deleted while this request waited for its environment.
-      const now = this.#directory.resolve(scope, functionName, qualifier);
-      if (error instanceof UnavailableError && now.kind === "not-found") return now;
-      throw error;
+    while (environment === undefined) {
+      try {
+        const acquired = this.#assignment.acquire(scope, configuration);
+        hasWaited = acquired instanceof Promise;
+        environment = acquired instanceof Promise ? await acquired : acquired;
+      } catch (error) {
+        // The function may have changed, or gone, while this request waited: then what it is now decides.
+        const now = this.#directory.resolve(scope, functionName, qualifier);
+        if (!(error instanceof UnavailableError) || now.kind === "not-ready") throw error;
+        if (now.kind === "not-found") return now;
+        if (now.configuration.generation === configuration.generation) throw error;
+        ({ configuration } = now);
+      }
     }
     const startedMs = this.#clock.monotonicMs();
     const isFirst = environment.invocations === 0;

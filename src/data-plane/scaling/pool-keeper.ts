@@ -97,7 +97,7 @@ export class PoolKeeper {
     const share = targets.map(({ runtime, memoryMiB, target }): PoolTarget => {
       return { runtime, memoryMiB, target: Math.ceil(target / workers.length) };
     });
-    const fingerprint = share.map((each) => `${poolClassKey(each)}=${each.target}`).join();
+    const fingerprint = JSON.stringify(share);
     for (const worker of workers) {
       if (this.#sent.get(worker) === fingerprint) continue;
       this.#sent.set(worker, fingerprint);
