@@ -1,0 +1,286 @@
+/**
+ * The front's process: the engine, the control plane and the data plane behind one HTTP endpoint. Needs root to begin
+ * with; serves as an unprivileged user.
+ */
+import { randomBytes, randomUUID } from "node:crypto";
+import { createReadStream, existsSync, mkdirSync, rmSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
+import { createServer, type Server } from "node:net";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { setTimeout } from "node:timers/promises";
+
+import { Authenticator, type AuthPolicy } from "../aws/auth/authenticate.ts";
+import { parseSignature } from "../aws/auth/credential.ts";
+import { createEndpoint } from "../aws/endpoint.ts";
+import { CodeLinks } from "../aws/lambda/code-links.ts";
+import { createLambdaHandlers } from "../aws/lambda/lambda-handlers.ts";
+import { logsHandlers } from "../aws/logs/logs-service.ts";
+import { lambdaModel, logsModel, stsModel } from "../aws/models.ts";
+import { createStsHandlers } from "../aws/sts/handlers.ts";
+import { accessKeysOf } from "../config/parse.ts";
+import type { Config } from "../config/settings.ts";
+import { Functions } from "../control-plane/functions/functions.ts";
+import { systemClock } from "../core/clock.ts";
+import { openDataPlane, type DataPlane } from "../data-plane/data-plane.ts";
+import { backupEngine } from "../engine/backup.ts";
+import { openSqliteEngine, type SqliteEngine } from "../engine/sqlite/sqlite-engine.ts";
+import { createInternalRoutes } from "../http/internal-routes.ts";
+import { UsageLog } from "../metering/usage-log.ts";
+import { openPackageStore } from "../packages/package-store.ts";
+import { RuntimeRegistry } from "../runtimes/registry.ts";
+import { LogStore } from "../telemetry/log-store.ts";
+import type { Worker, WorkerInfo } from "../worker/contract.ts";
+import { connectWorker } from "../worker/socket/client.ts";
+import { instanceOf, type Instance } from "./instance.ts";
+import { becomeFrontUser, blockingDirectory, giveToFront } from "./privileges.ts";
+import { report, runRole, version } from "./role.ts";
+
+/** Between two attempts to reach a worker that is starting, in ms. */
+const workerRetryMs = 20;
+
+export function runFront(): Promise<void> {
+  return runRole(startFront);
+}
+
+async function startFront(config: Config): Promise<{ readonly detail: string; stop(): Promise<void> }> {
+  mkdirSync(config.dataDir, { recursive: true });
+  const instance = instanceOf(config.dataDir);
+  for (const directory of [instance.stateDirectory, instance.packagesDirectory]) {
+    mkdirSync(directory, { recursive: true, mode: 0o755 });
+    giveToFront(directory);
+  }
+  mkdirSync(instance.runDirectory, { recursive: true, mode: 0o711 });
+  const clock = systemClock;
+
+  const engine = await openSqliteEngine({ directory: instance.stateDirectory, clock });
+  const packages = await openPackageStore(instance.packagesDirectory, { clock });
+  const registry = new RuntimeRegistry(instance.stateDirectory);
+  const runtimes = {
+    find: (identifier: string) => registry.find(identifier),
+    isAvailable: (identifier: string) => registry.find(identifier) !== undefined,
+  };
+  const logs = new LogStore({ engine, clock, ...config });
+  const usage = new UsageLog({ engine, clock });
+  const functions = new Functions({
+    engine,
+    packages,
+    runtimes,
+    clock,
+    newId: randomUUID,
+    accountConcurrency: config.accountConcurrency,
+  });
+  const dataPlane = await openDataPlane({
+    engine,
+    clock,
+    random: randomBytes,
+    resolveRuntime: (identifier) => registry.find(identifier),
+    packages,
+    onLogs: (batch) => logs.append(batch),
+    onUsage: (record) => usage.record(record),
+    config,
+  });
+
+  const workers = new WorkerLink(dataPlane, instance);
+  const codeLinks = new CodeLinks({
+    secret: randomBytes(32),
+    clock,
+    readCode: (digest) => engine.blobs.get(digest),
+  });
+  const auth = authPolicyOf(config);
+  const services = [
+    {
+      model: lambdaModel(),
+      handlers: createLambdaHandlers({
+        functions,
+        frontend: dataPlane.frontend,
+        host: { architecture: process.arch === "arm64" ? "arm64" : "x86_64", runtimes },
+        codeLinks,
+      }),
+    },
+    { model: logsModel(), handlers: logsHandlers({ logs, clock }) },
+    {
+      model: stsModel(),
+      handlers: createStsHandlers({
+        roleOf: async (scope, functionArn) =>
+          (await functions.find(scope, functionArn.split(":")[6] ?? ""))?.latest.role,
+      }),
+    },
+  ];
+  const authenticator = new Authenticator(auth, clock);
+  const internalRoutes = createInternalRoutes({
+    version,
+    services: services.map(({ model }) => model.facts.name),
+    now: () => clock.now(),
+    worker: () => workers.info,
+    environments: async () => ({ environments: await dataPlane.environments(), pools: await dataPlane.pools() }),
+    backup: () => backupStream(engine, instance),
+    authenticate: (request) => authenticateInternal(authenticator, request),
+    code: (request, response) => codeLinks.serve(request, response),
+  });
+  const endpoint = createEndpoint({
+    services,
+    auth,
+    environment: (id) => dataPlane.environment(id),
+    clock,
+    onError: (error, { requestId, service, operation }) =>
+      report(
+        `${service} ${operation ?? ""} (${requestId}) failed: ${error instanceof Error ? error.stack : String(error)}`,
+      ),
+    internalRoutes: (request, response) => void internalRoutes(request, response),
+  });
+
+  const internalServer = await listenInternal(instance, (server) =>
+    server.on("connection", (socket) => endpoint.acceptInternal(socket)),
+  );
+  await listen(endpoint.server, config);
+  giveToFront(instance.stateDirectory);
+  giveToFront(instance.packagesDirectory);
+  dropRoot(instance);
+
+  await functions.start();
+  await workers.start();
+  return {
+    detail: addressOf(endpoint.server, config.host),
+    async stop() {
+      await Promise.all([endpoint.close(), closed(internalServer)]);
+      await functions.close();
+      await dataPlane.close();
+      workers.close();
+      await Promise.all([logs.close(), usage.close()]);
+      await engine.close();
+    },
+  };
+}
+
+function authPolicyOf(config: Config): AuthPolicy {
+  const keys = accessKeysOf(config);
+  return keys.size === 0 ? { open: true } : { keys };
+}
+
+/** The same judgement as for the API; a GET without body has nothing more to verify. */
+async function authenticateInternal(authenticator: Authenticator, request: IncomingMessage): Promise<void> {
+  const [path = "/", query = ""] = (request.url ?? "/").split("?", 2);
+  authenticator
+    .authenticate({
+      method: request.method ?? "GET",
+      path,
+      query,
+      headers: request.headers,
+      headerValues: (name) => request.headersDistinct[name],
+      parsed: parseSignature(request.headers, query),
+      origin: { kind: "client" },
+    })
+    .verifyBody?.(new Uint8Array());
+}
+
+/** Taken into a file first: the archive begins with what it holds, which is known only when it is whole. */
+async function backupStream(engine: SqliteEngine, instance: Instance): Promise<Readable> {
+  const file = join(instance.stateDirectory, `backup-${randomUUID()}`);
+  const include = existsSync(join(instance.stateDirectory, "runtimes")) ? ["runtimes"] : [];
+  try {
+    await backupEngine(engine, file, undefined, { include });
+  } catch (error) {
+    await rm(file, { force: true });
+    throw error;
+  }
+  return createReadStream(file).once("close", () => void rm(file, { force: true }));
+}
+
+/** Keeps the data plane connected to this machine's worker, also when that is started anew. */
+class WorkerLink {
+  readonly #dataPlane: DataPlane;
+  readonly #instance: Instance;
+  #info: WorkerInfo | undefined;
+  #connection: { close(): void } | undefined;
+  #isClosing = false;
+
+  constructor(dataPlane: DataPlane, instance: Instance) {
+    this.#dataPlane = dataPlane;
+    this.#instance = instance;
+  }
+
+  /** Undefined while none is connected. */
+  get info(): WorkerInfo | undefined {
+    return this.#info;
+  }
+
+  /** Resolves when a worker is connected. */
+  async start(): Promise<void> {
+    const attached = await this.#attach();
+    void this.#keep(attached);
+  }
+
+  close(): void {
+    this.#isClosing = true;
+    this.#connection?.close();
+  }
+
+  async #keep(attached: { readonly lost: Promise<void> }): Promise<void> {
+    for (let current = attached; !this.#isClosing; current = await this.#attach()) {
+      await current.lost;
+      this.#info = undefined;
+      if (this.#isClosing) return;
+      report("the worker's connection is lost; waiting for the next one");
+    }
+  }
+
+  async #attach(): Promise<{ readonly lost: Promise<void> }> {
+    for (;;) {
+      try {
+        let worker: Worker | undefined;
+        const attached = await this.#dataPlane.attachWorker(async (listener) => {
+          const connection = await connectWorker(this.#instance.workerSocket, listener);
+          this.#connection = connection;
+          worker = connection;
+          return connection;
+        });
+        this.#info = await worker?.info();
+        return attached;
+      } catch (error) {
+        if (this.#isClosing) return { lost: Promise.resolve() };
+        if (!existsSync(this.#instance.runDirectory)) throw error;
+        await setTimeout(workerRetryMs);
+      }
+    }
+  }
+}
+
+/** Sandboxes' requests come here, piped by the worker. */
+async function listenInternal(instance: Instance, prepare: (server: Server) => void): Promise<Server> {
+  rmSync(instance.frontSocket, { force: true });
+  const server = createServer({ pauseOnConnect: true });
+  prepare(server);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(instance.frontSocket, resolve);
+  });
+  return server;
+}
+
+function listen(server: Server, { port, host }: Config): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const inUse = `port ${port} of ${host} is taken: is Hearth running already? Choose another one with --port`;
+      reject(error.code === "EADDRINUSE" ? new Error(inUse) : error);
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()));
+}
+
+function addressOf(server: Server, host: string): string {
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+function dropRoot(instance: Instance): void {
+  const blocking = blockingDirectory(instance.stateDirectory);
+  if (blocking === undefined) becomeFrontUser();
+  else report(`the front keeps root, because ${blocking} lets no other user through: chmod o+x ${blocking}`);
+}

@@ -1,0 +1,53 @@
+/** What the two roles have in common: their configuration, their channel to the supervisor, and how they end. */
+import type { Config } from "../config/settings.ts";
+import { readFileSync } from "node:fs";
+
+import type { RoleMessage } from "./supervisor.ts";
+
+export const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
+/** The configuration as the supervisor parsed it. */
+export function inheritedConfig(): Config {
+  const text = process.env["HEARTH_CONFIG"];
+  if (text === undefined) throw new Error("this role is started by 'hearth up'");
+  return Object.freeze(JSON.parse(text) as Config);
+}
+
+export function tellSupervisor(message: RoleMessage): void {
+  process.send?.(message);
+}
+
+/** A line for the owner's log. */
+export function report(text: string): void {
+  process.stderr.write(`hearth: ${text}\n`);
+}
+
+/**
+ * Runs a role until the supervisor ends it. `start` returns how to stop; what it throws is told to the supervisor in
+ * words. A supervisor that is gone (even by `kill -9`) ends its roles.
+ */
+export async function runRole(
+  start: (config: Config) => Promise<{ readonly detail: string; stop(): Promise<void> }>,
+): Promise<void> {
+  // The terminal's Ctrl-C reaches the whole group; only the supervisor decides.
+  process.on("SIGINT", () => undefined);
+  const asked = new Promise<void>((resolve) => {
+    process.once("SIGTERM", () => resolve());
+    process.once("disconnect", () => resolve());
+  });
+  let role: Awaited<ReturnType<typeof start>>;
+  try {
+    role = await start(inheritedConfig());
+  } catch (error) {
+    tellSupervisor({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
+    process.exitCode = 1;
+    process.disconnect?.();
+    return;
+  }
+  tellSupervisor({ kind: "ready", detail: role.detail });
+  await asked;
+  await role.stop();
+  process.exit(0);
+}
