@@ -115,7 +115,14 @@ export function harness(
   };
 }
 
-/** Waits, turn by turn, until something holds; the test runner's timeout bounds it. */
+/** A condition that does not hold by then will not. */
+const patienceMs = 10_000;
+
+/** Waits, turn by turn, until something holds. */
 export async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await nextTurn();
+  const giveUpAtMs = performance.now() + patienceMs;
+  while (!holds()) {
+    if (performance.now() > giveUpAtMs) throw new Error(`waited in vain until ${holds.toString()}`);
+    await nextTurn();
+  }
 }
