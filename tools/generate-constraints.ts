@@ -24,7 +24,11 @@ interface Model {
 interface Overrides {
   /** Replaces or adds a shape; `undefined` drops its constraints. */
   readonly shapes: Readonly<Record<string, Constraint | undefined>>;
+  /** Patterns that AWS was recorded to answer with in place of the model's. */
+  readonly recordedPatterns?: Readonly<Record<string, string>>;
 }
+
+const regionPattern = String.raw`(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}`;
 
 const lambdaOverrides: Overrides = {
   shapes: {
@@ -47,6 +51,19 @@ const lambdaOverrides: Overrides = {
     SigningProfileVersionArns: { type: "list", min: 1, max: 20, item: "Arn" },
     SubnetIds: { type: "list", min: 0, max: 16, item: "SubnetId" },
     Topics: { type: "list", min: 1, max: 1, item: "Topic" },
+  },
+  recordedPatterns: {
+    NamespacedFunctionName:
+      String.raw`(arn:(aws[a-zA-Z-]*)?:lambda:)?(${regionPattern}:)?(\d{12}:)?(function:)?` +
+      String.raw`([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?`,
+    LayerVersionArn:
+      String.raw`(arn:(aws[a-zA-Z-]*)?:lambda:${regionPattern}:\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)` +
+      String.raw`|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)`,
+    TaggableResource:
+      String.raw`arn:(aws[a-zA-Z-]*):lambda:${regionPattern}:\d{12}:` +
+      String.raw`(function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?|layer:([a-zA-Z0-9-_]+)|` +
+      String.raw`code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-` +
+      String.raw`[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|capacity-provider:[a-zA-Z0-9-_]+)`,
   },
 };
 
@@ -123,7 +140,8 @@ function extract(target: Target): Constraints {
     const isOverridden = name in target.overrides.shapes;
     const found = isOverridden ? target.overrides.shapes[name] : model.shapes[name];
     if (found === undefined || found.type === "structure") return false;
-    const { type, min, max, pattern, enum: values, item, key, value, isItemRequired } = found as Constraint;
+    const { type, min, max, enum: values, item, key, value, isItemRequired } = found as Constraint;
+    const pattern = target.overrides.recordedPatterns?.[name] ?? found.pattern;
     const regex = pattern === undefined ? undefined : portedPattern(pattern);
     shapes[name] = {
       type,

@@ -15,7 +15,7 @@ import { ApiError } from "../core/errors.ts";
 import { lambdaFacts, logsFacts, stsFacts } from "./models.ts";
 import { kinesisFacts, sfnFacts, sqsFacts } from "./self-check/facts.ts";
 import { startLoopback } from "./self-check/loopback.ts";
-import { sampleInput, sampleOf, sampleOutput } from "./self-check/sample.ts";
+import { plain, sampleInput, sampleOf, sampleOutput } from "./self-check/sample.ts";
 import type { Handler } from "./service.ts";
 import type { Operation, ProtocolName, ServiceFacts } from "./wire/service-model.ts";
 import { compileService } from "./wire/service-model.ts";
@@ -80,16 +80,6 @@ function hasMapOfLists(shape: Shape, seen = new Set<Shape>()): boolean {
   if (isStructure(shape)) return shape.members.some((member) => hasMapOfLists(member.shape, seen));
   if (shape.kind === "list") return hasMapOfLists(shape.member.shape, seen);
   return shape.kind === "map" && (shape.value.shape.kind === "list" || hasMapOfLists(shape.value.shape, seen));
-}
-
-/** Bytes as one class, dates as text, members that are not set left out: what deepEqual can compare. */
-function plain(value: unknown): unknown {
-  if (value instanceof Uint8Array) return Buffer.from(value);
-  if (value instanceof Date) return value.toISOString();
-  if (Array.isArray(value)) return value.map(plain);
-  if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value).filter(([key, item]) => item !== undefined && key !== "$metadata");
-  return Object.fromEntries(entries.map(([key, item]) => [key, plain(item)]));
 }
 
 /** Kinesis's client would speak HTTP/2 to a plain endpoint; SQS's handler is the SDK's ordinary one. */

@@ -108,3 +108,13 @@ export function sampleOutput(operation: Operation, isError: (name: string) => bo
   const events = sampleEvents(streamed.shape, isError);
   return { output: { ...output, [streamed.name]: undefined }, stream: { member: streamed.name, events } };
 }
+
+/** Bytes as one class, dates as text, members that are not set left out: what deepEqual can compare. */
+export function plain(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value);
+  if (value instanceof Date) return value.toISOString();
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).filter(([key, item]) => item !== undefined && key !== "$metadata");
+  return Object.fromEntries(entries.map(([key, item]) => [key, plain(item)]));
+}
