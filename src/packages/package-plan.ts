@@ -40,18 +40,15 @@ export function planPackage(
   const directories = new Set<string>();
   const others = new Map<string, PlannedEntry>();
   for (const entry of entries) {
-    const { segments, saysDirectory } = segmentsOf(entry.name);
-    const kind = saysDirectory ? "directory" : fileTypes[entry.mode & fileTypeMask];
+    const kind = entry.name.endsWith("/") ? "directory" : fileTypes[entry.mode & fileTypeMask];
     if (kind === undefined) throw unreadableZip();
-    for (let depth = 1; depth < segments.length; depth++) directories.add(segments.slice(0, depth).join("/"));
-    if (directories.size > entriesMax) throw unreadableZip();
-
-    const path = segments.join("/");
+    const path = pathOf(entry.name);
     if (path === "") {
       if (kind !== "directory") throw unreadableZip();
     } else if (kind === "directory") {
-      directories.add(path);
+      addDirectory(path, directories);
     } else {
+      addDirectory(parentOf(path), directories);
       if (others.has(path)) throw unreadableZip();
       others.set(path, plannedOf(kind, path, entry, targetOf));
     }
@@ -77,13 +74,37 @@ function plannedOf(
   return { kind, path, target: targetOf(entry), entry };
 }
 
-/** Backslashes are ordinary characters, as they are on Lambda and on every Linux. */
-function segmentsOf(name: string): { readonly segments: readonly string[]; readonly saysDirectory: boolean } {
-  if (name === "" || name.startsWith("/") || name.includes("\0")) throw unreadableZip();
-  const segments = name.split("/").filter((segment) => segment !== "" && segment !== ".");
-  const isTooLong = segments.some((segment) => Buffer.byteLength(segment) > segmentBytesMax);
-  if (segments.includes("..") || isTooLong || Buffer.byteLength(name) > pathBytesMax) throw unreadableZip();
-  return { segments, saysDirectory: name.endsWith("/") };
+/** A directory and all above it, up to the first that is known. */
+function addDirectory(path: string, directories: Set<string>): void {
+  for (let at = path; at !== "" && !directories.has(at); at = parentOf(at)) {
+    if (directories.size >= entriesMax) throw unreadableZip();
+    directories.add(at);
+  }
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}
+
+/** Segments that a path is better without. */
+const emptySegment = /(?:^|\/)\.?(?:\/|$)/;
+const upwardSegment = /(?:^|\/)\.\.(?:\/|$)/;
+/** Bytes that one UTF-16 unit takes in UTF-8, at most. */
+const bytesPerUnitMax = 3;
+
+/** The path within the package. Backslashes are ordinary characters, as they are on Lambda and on every Linux. */
+function pathOf(name: string): string {
+  if (name === "" || name.startsWith("/") || name.includes("\0") || upwardSegment.test(name)) throw unreadableZip();
+  const path = emptySegment.test(name) ? name.split("/").filter(isName).join("/") : name;
+  if (path.length * bytesPerUnitMax > segmentBytesMax) {
+    const isTooLong = path.split("/").some((segment) => Buffer.byteLength(segment) > segmentBytesMax);
+    if (isTooLong || Buffer.byteLength(path) > pathBytesMax) throw unreadableZip();
+  }
+  return path;
+}
+
+function isName(segment: string): boolean {
+  return segment !== "" && segment !== ".";
 }
 
 function requireLinksInside(others: ReadonlyMap<string, PlannedEntry>): void {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -165,6 +165,22 @@ test("packages of an earlier boot, which a power failure may have torn, are not 
   assert.equal(store.find(digestOf(zip)), undefined);
   assert.equal(await readFile(join(await unpack(zip), "f"), "utf8"), "1");
   await until(async () => (await readdir(root)).join() === "boot-2");
+});
+
+test("large archives, which a thread works on, are unpacked and refused like small ones", async () => {
+  const content = randomBytes(300_000);
+  const file = { name: "lib/noise", content, mode: 0o100700 };
+  const zip = buildZip([file, { name: "l", content: "lib/noise", mode: linkMode }]);
+
+  const summary = await store.inspect(zip);
+  const place = await unpack(zip);
+
+  assert.deepEqual(summary, { unzippedBytes: 300_009, entries: 2 });
+  assert.deepEqual(await readFile(join(place, "l")), content);
+  assert.equal((await stat(join(place, "lib/noise"))).mode & 0o7777, 0o755);
+  await store.remove(digestOf(zip));
+  await refuses(buildZip([file, { name: "../x" }]));
+  await refuses(buildZip([{ ...file, crc32: 1 }]));
 });
 
 test("when the package cannot be put in its place, nothing is left behind", async () => {

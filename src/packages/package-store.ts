@@ -5,33 +5,25 @@
  * and is removed when the store is opened. Packages are a cache of the archives, which are durable elsewhere: they are
  * not flushed to the disk but trusted for as long as the kernel runs that wrote them, in a directory named after it.
  *
- * Unpacking runs on the caller's event loop, in slices, so that requests beside it wait for no more than a few
- * milliseconds.
+ * Large archives are worked on in a thread of their own, small ones on the caller's event loop, in slices: requests
+ * beside them wait for no more than a few milliseconds.
  */
-import { closeSync, fchmodSync, futimesSync, openSync, writeSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, open, readdir, readFile, rename, rm, symlink } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../core/clock.ts";
 import { invariant } from "../core/invariant.ts";
 import type { Digest } from "../engine/contract.ts";
+import { directoryMode, runArchiveJob, type ArchiveJob, type ArchiveSummary } from "./archive-job.ts";
+import { runInThread } from "./archive-thread-runner.ts";
 import type { PackageStore } from "./contract.ts";
-import { isSmall, streamedContent, wholeContent } from "./entry-content.ts";
-import { linkTargetBytesMax, planPackage, type PlannedEntry } from "./package-plan.ts";
-import { unreadableZip } from "./refusals.ts";
-import { readZipDirectory, type ZipEntry } from "./zip-directory.ts";
 
 /** Names of what is not (or no longer) a package. */
 const unfinishedPrefix = ".unfinished-";
 const removedPrefix = ".removed-";
 /** Archives worked on at once: each is held in memory, and each takes one thread of the pool. */
 const archivesAtOnceMax = 2;
-/** Work between two turns of the event loop, in ms. */
-const sliceMs = 2;
-
-const directoryMode = 0o755;
-const fileMode = 0o644;
-const executableMode = 0o755;
+/** Archives up to this size are worked on at once: starting a thread takes as long as a thousand files. */
+const inlineBytesMax = 131_072;
 
 export interface PackageStoreOptions {
   readonly clock: Clock;
@@ -71,19 +63,8 @@ class DirectoryPackageStore implements PackageStore {
     this.#whole = whole;
   }
 
-  async inspect(zip: Uint8Array): Promise<{ readonly unzippedBytes: number; readonly entries: number }> {
-    return this.#inTurn(async () => {
-      const entries = await readZipDirectory(zip);
-      planPackage(entries, linkTarget);
-      const slice = new TimeSlice(this.#clock);
-      let unzippedBytes = 0;
-      for (const entry of entries) {
-        await consume(entry);
-        unzippedBytes += entry.bytes;
-        await slice.pause();
-      }
-      return { unzippedBytes, entries: entries.length };
-    });
+  async inspect(zip: Uint8Array): Promise<ArchiveSummary> {
+    return this.#inTurn(async () => this.#work({ kind: "inspect", zip }));
   }
 
   async unpack(digest: Digest, zip: Uint8Array): Promise<string> {
@@ -113,17 +94,16 @@ class DirectoryPackageStore implements PackageStore {
   async #unpackInto(place: string, zip: Uint8Array): Promise<void> {
     const unfinished = await mkdtemp(join(this.#directory, unfinishedPrefix));
     try {
-      const slice = new TimeSlice(this.#clock);
-      for (const planned of planPackage(await readZipDirectory(zip), linkTarget)) {
-        await write(planned, join(unfinished, planned.path));
-        await slice.pause();
-      }
-      await chmod(unfinished, directoryMode);
+      await this.#work({ kind: "unpack", zip, directory: unfinished });
       await rename(unfinished, place);
     } catch (error) {
       await removeTree(unfinished);
       throw error;
     }
+  }
+
+  async #work(job: ArchiveJob): Promise<ArchiveSummary> {
+    return job.zip.byteLength > inlineBytesMax ? runInThread(job) : runArchiveJob(job, this.#clock);
   }
 
   /** Runs the changes of one digest one after the other. */
@@ -151,78 +131,8 @@ class DirectoryPackageStore implements PackageStore {
   }
 }
 
-/** Lets the event loop turn once the slice is used up. */
-class TimeSlice {
-  readonly #clock: Clock;
-  #sinceMs: number;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-    this.#sinceMs = clock.monotonicMs();
-  }
-
-  async pause(): Promise<void> {
-    if (this.#clock.monotonicMs() - this.#sinceMs < sliceMs) return;
-    await setImmediate();
-    this.#sinceMs = this.#clock.monotonicMs();
-  }
-}
-
 function isDigest(name: string): boolean {
   return /^[0-9a-f]{64}$/.test(name);
-}
-
-function linkTarget(entry: ZipEntry): string {
-  if (entry.bytes > linkTargetBytesMax || !isSmall(entry)) throw unreadableZip();
-  return Buffer.from(wholeContent(entry)).toString("utf8");
-}
-
-async function consume(entry: ZipEntry): Promise<void> {
-  if (isSmall(entry)) {
-    wholeContent(entry);
-    return;
-  }
-  const content = streamedContent(entry);
-  while ((await content.next()).done !== true) {
-    // Reading is all there is to do: the content checks itself.
-  }
-}
-
-async function write(planned: PlannedEntry, path: string): Promise<void> {
-  switch (planned.kind) {
-    case "directory":
-      await mkdir(path);
-      await chmod(path, directoryMode);
-      return;
-    case "link":
-      await symlink(planned.target, path);
-      return;
-    case "file":
-      if (isSmall(planned.entry)) writeSmall(planned, path);
-      else await writeLarge(planned, path);
-  }
-}
-
-type PlannedFile = Extract<PlannedEntry, { readonly kind: "file" }>;
-
-/** Synchronous calls: a tenth of the time that the same calls take by way of the thread pool. */
-function writeSmall({ entry, executable }: PlannedFile, path: string): void {
-  const content = wholeContent(entry);
-  const descriptor = openSync(path, "wx");
-  try {
-    for (let at = 0; at < content.byteLength;) at += writeSync(descriptor, content, at);
-    fchmodSync(descriptor, executable ? executableMode : fileMode);
-    futimesSync(descriptor, entry.modifiedAtMs / 1000, entry.modifiedAtMs / 1000);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-async function writeLarge({ entry, executable }: PlannedFile, path: string): Promise<void> {
-  await using file = await open(path, "wx");
-  for await (const chunk of streamedContent(entry)) await file.writeFile(chunk);
-  await file.chmod(executable ? executableMode : fileMode);
-  await file.utimes(entry.modifiedAtMs / 1000, entry.modifiedAtMs / 1000);
 }
 
 /** Directories of a package can always be entered, so that nothing in it resists. */

@@ -20,9 +20,9 @@ export function updateFunctionCode({
     const { scope } = context;
     const { name } = latestFunctionNamed(context, "UpdateFunctionCode", request.FunctionName);
     const { FunctionName: _name, Architectures, Publish, PublishTo, DryRun, RevisionId, ...code } = request;
-    refusePublishing({ Publish, PublishTo });
     // An unknown function is that, whatever else is wrong.
     await functions.get(scope, name);
+    refusePublishing({ Publish, PublishTo });
     const architecture = architectureOf(Architectures, host);
     if (code.ImageUri !== undefined) {
       throw invalidParameter("Please don't provide ImageUri when updating a function with packageType Zip.");

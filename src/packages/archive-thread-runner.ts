@@ -1,0 +1,37 @@
+/** Runs the work on one archive in a thread of its own. */
+import { Worker } from "node:worker_threads";
+import { ApiError } from "../core/errors.ts";
+import { unreachable } from "../core/invariant.ts";
+import type { ArchiveJob, ArchiveSummary } from "./archive-job.ts";
+
+/** Errors do not cross threads whole. */
+export type ThreadOutcome =
+  | { readonly kind: "done"; readonly summary: ArchiveSummary }
+  | { readonly kind: "refused"; readonly code: string; readonly message: string }
+  | { readonly kind: "failed"; readonly message: string };
+
+/** Of the thread's heap, in MiB: the plan of the largest archive takes a fraction; the archive itself lies outside. */
+const heapMiBMax = 512;
+
+export async function runInThread(job: ArchiveJob): Promise<ArchiveSummary> {
+  const outcome = await new Promise<ThreadOutcome>((resolve, reject) => {
+    const thread = new Worker(new URL("archive-thread.ts", import.meta.url), {
+      workerData: job,
+      resourceLimits: { maxOldGenerationSizeMb: heapMiBMax },
+    });
+    thread.once("message", resolve);
+    thread.once("error", reject);
+    // After its message, or without one.
+    thread.once("exit", (code) => reject(new Error(`the thread that unpacks ended with code ${code}`)));
+  });
+  switch (outcome.kind) {
+    case "done":
+      return outcome.summary;
+    case "refused":
+      throw new ApiError(outcome.code, outcome.message);
+    case "failed":
+      throw new Error(outcome.message);
+    default:
+      return unreachable(outcome);
+  }
+}
