@@ -13,6 +13,16 @@ const socketCall = libc.func("int socket(int domain, int type, int protocol)");
 const send = libc.func("long send(int fd, const void *buffer, size_t length, int flags)");
 const recv = libc.func("long recv(int fd, _Out_ void *buffer, size_t length, int flags)");
 
+const fcntl = libc.func("int fcntl(int fd, int command, int argument)");
+
+/** Another descriptor for the same open file or socket, closed on exec. */
+export function duplicate(fd: number): number {
+  const copyCloseOnExec = 1030; // F_DUPFD_CLOEXEC
+  const copy = fcntl(fd, copyCloseOnExec, 0) as number;
+  if (copy < 0) throw new SystemCallError("fcntl F_DUPFD_CLOEXEC", koffi.errno());
+  return copy;
+}
+
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
 const NETLINK_ROUTE = 0;
