@@ -36,6 +36,8 @@ async function open(): Promise<World> {
     region: scope.region,
     credentials: { accessKeyId: "any", secretAccessKey: "any" },
     maxAttempts: 1,
+    // The endpoint is an address, which takes no prefix.
+    disableHostPrefix: true,
   });
   let written = 0;
   return {
@@ -415,3 +417,36 @@ test("what a client writes is checked as AWS does, and can be read at once", asy
   const { events } = await client.send(new Logs.GetLogEventsCommand({ logGroupName: group, logStreamName: "s" }));
   assert.deepEqual(events, [{ timestamp: nowMs, message: "kept", ingestionTime: nowMs }]);
 });
+
+test("a live tail shows what is written after it began, and ends with its client", async () => {
+  await using world = await open();
+  const { client, clock, write } = world;
+  write("s", "before");
+  const arn = `arn:aws:logs:us-east-1:000000000000:log-group:${group}`;
+  const { responseStream } = await client.send(
+    new Logs.StartLiveTailCommand({ logGroupIdentifiers: [arn], logEventFilterPattern: "ERROR" }),
+  );
+  assert(responseStream !== undefined);
+  const events = responseStream[Symbol.asyncIterator]();
+
+  const start = await events.next();
+  assert.equal(start.value?.sessionStart?.logEventFilterPattern, "ERROR");
+  write("s", "fine", "ERROR one");
+  await untilTimers(clock, 3);
+  clock.advance(1000);
+  const update = await events.next();
+
+  assert.deepEqual(
+    update.value?.sessionUpdate?.sessionResults?.map((each: Logs.LiveTailSessionLogEvent) => each.message),
+    ["ERROR one"],
+  );
+  assert.equal(update.value?.sessionUpdate?.sessionMetadata?.sampled, false);
+  await events.return?.();
+  client.destroy();
+  await untilTimers(clock, 1);
+});
+
+/** Waits until the server has set, or given up, its timer. */
+async function untilTimers(clock: ManualClock, count: number): Promise<void> {
+  while (clock.pendingTimers !== count) await new Promise((resolve) => setImmediate(resolve));
+}

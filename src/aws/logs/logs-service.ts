@@ -5,12 +5,13 @@ import type { Clock } from "../../core/clock.ts";
 import type { LogStore } from "../../telemetry/log-store.ts";
 import type { Handlers } from "../service.ts";
 import { groupHandlers } from "./groups.ts";
+import { liveTailHandlers } from "./live-tail.ts";
 import { putHandlers } from "./put-events.ts";
 import { readHandlers } from "./read-events.ts";
 import { streamHandlers } from "./streams.ts";
 import { tagHandlers } from "./tags.ts";
 
-export function logsHandlers(options: { readonly logs: LogStore; readonly clock: Pick<Clock, "now"> }): Handlers {
+export function logsHandlers(options: { readonly logs: LogStore; readonly clock: Clock }): Handlers {
   const { logs, clock } = options;
   return {
     ...groupHandlers(logs),
@@ -18,5 +19,6 @@ export function logsHandlers(options: { readonly logs: LogStore; readonly clock:
     ...streamHandlers(logs),
     ...readHandlers(logs),
     ...putHandlers(logs, () => clock.now()),
+    ...liveTailHandlers(logs, clock),
   };
 }
