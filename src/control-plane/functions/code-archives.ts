@@ -81,10 +81,6 @@ export class CodeArchives {
     }
   }
 
-  async read(digest: Digest): Promise<Uint8Array | undefined> {
-    return this.#blobs.get(digest);
-  }
-
   /** Makes sure that the code is unpacked; false when its archive is gone. */
   async unpack(digest: Digest): Promise<boolean> {
     if (this.#packages.find(digest) !== undefined) return true;

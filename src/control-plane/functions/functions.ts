@@ -188,11 +188,6 @@ export class Functions {
     return { functions, codeBytes, reservedConcurrency };
   }
 
-  /** The archive as uploaded; undefined once it is gone. */
-  async readCode(digest: Digest): Promise<Uint8Array | undefined> {
-    return this.#archives.read(digest);
-  }
-
   /** Removes code that no function has named for longer than an invocation can last. */
   async collectCode(): Promise<void> {
     const named = new Set<Digest>();

@@ -63,7 +63,7 @@ export class LambdaBench implements AsyncDisposable {
     this.codeLinks = new CodeLinks({
       secret: Buffer.from("secret"),
       clock,
-      readCode: async (digest) => this.functions.readCode(digest),
+      readCode: async (digest) => this.engine.blobs.get(digest),
     });
     const frontend: Frontend = {
       invoke: async (request) => {
