@@ -130,7 +130,11 @@ const fields: readonly (readonly [string, Partial<CreateFunctionCommandInput>, R
   [
     "a runtime that is not here",
     { Runtime: "java21" },
-    { name: "InvalidParameterValueException", status: 400, message: /java21.*hearth runtimes add/ },
+    {
+      name: "InvalidParameterValueException",
+      status: 400,
+      message: /java21 is known to AWS Lambda but is not installed on this Hearth/,
+    },
   ],
   [
     "a role that is no ARN",
