@@ -15,6 +15,7 @@ import {
   mkdirSync,
   readdirSync,
   readlinkSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -58,9 +59,10 @@ export interface SandboxRoot {
   ensureMountPoint(target: string, kind: "directory" | "file"): void;
 }
 
-/** Makes the root below `stateDirectory`; safe to repeat over what an earlier run left. */
+/** Makes the root below `stateDirectory`, afresh in each run: the host's user space may have changed meanwhile. */
 export function prepareRoot(stateDirectory: string): SandboxRoot {
   const directory = join(stateDirectory, "root");
+  for (const former of [directory, join(stateDirectory, "dev")]) rmSync(former, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true, mode: 0o755 });
   requireTraversable(directory);
   const userSpace = prepareUserSpace(directory);
@@ -107,10 +109,9 @@ function prepareUserSpace(root: string): Mount[] {
     const inside = join(root, name);
     const entry = lstatSync(onHost, { throwIfNoEntry: false });
     if (entry === undefined) continue;
-    if (entry.isSymbolicLink()) {
-      if (lstatSync(inside, { throwIfNoEntry: false }) === undefined) symlinkSync(readlinkSync(onHost), inside);
-    } else {
-      mkdirSync(inside, { recursive: true });
+    if (entry.isSymbolicLink()) symlinkSync(readlinkSync(onHost), inside);
+    else {
+      mkdirSync(inside);
       mounts.push({ source: onHost, target: onHost });
     }
   }
@@ -139,16 +140,18 @@ function prepareEtc(root: string): void {
   ]);
   write("etc/resolv.conf", ["nameserver 127.0.0.1", "options timeout:2 attempts:2"]);
   write("etc/timezone", ["UTC"]);
-  link("/usr/share/zoneinfo/UTC", join(root, "etc/localtime"));
-  link("/proc/self/mounts", join(root, "etc/mtab"));
-  if (existsSync("/usr/lib/os-release")) link("../usr/lib/os-release", join(root, "etc/os-release"));
+  symlinkSync("/usr/share/zoneinfo/UTC", join(root, "etc/localtime"));
+  symlinkSync("/proc/self/mounts", join(root, "etc/mtab"));
+  if (existsSync("/usr/lib/os-release")) symlinkSync("../usr/lib/os-release", join(root, "etc/os-release"));
 
   const byPattern = readdirSync("/etc").filter((entry) => sharedConfigurationPattern.test(entry));
   for (const entry of [...sharedConfiguration, ...byPattern]) {
     const source = join("/etc", entry);
     if (!existsSync(source)) continue;
     mkdirSync(dirname(join(root, source)), { recursive: true });
-    cpSync(source, join(root, source), { recursive: true, verbatimSymlinks: true, force: true });
+    // An earlier run's copy goes first: links are not copied over links.
+    rmSync(join(root, source), { recursive: true, force: true });
+    cpSync(source, join(root, source), { recursive: true, verbatimSymlinks: true });
   }
   const bundle = authorityPaths.find((path) => existsSync(path));
   if (bundle === undefined) return;
@@ -156,10 +159,6 @@ function prepareEtc(root: string): void {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     copyFileSync(bundle, join(root, path));
   }
-}
-
-function link(target: string, path: string): void {
-  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) symlinkSync(target, path);
 }
 
 /**
@@ -177,17 +176,17 @@ function prepareDevices(stateDirectory: string): string {
     ["urandom", 9],
   ] as const) {
     const path = join(directory, name);
-    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) libc.makeCharacterDevice(path, 1, minor);
+    libc.makeCharacterDevice(path, 1, minor);
     chmodSync(path, 0o666);
   }
-  link("/proc/self/fd", join(directory, "fd"));
+  symlinkSync("/proc/self/fd", join(directory, "fd"));
   for (const [number, name] of ["stdin", "stdout", "stderr"].entries()) {
-    link(`/proc/self/fd/${number}`, join(directory, name));
+    symlinkSync(`/proc/self/fd/${number}`, join(directory, name));
   }
   const source = initSources.find((path) => existsSync(path));
   if (source === undefined) throw new Error("tini is missing (apt-get install tini)");
   const init = join(directory, posix.basename(initPath));
-  if (lstatSync(init, { throwIfNoEntry: false }) === undefined) copyFileSync(source, init);
+  copyFileSync(source, init);
   chmodSync(init, 0o755);
   requireUsableDevices(directory);
   return directory;
