@@ -348,6 +348,39 @@ test("an idle environment that crashes is not used again", async () => {
   await world.close();
 });
 
+test("an invocation that meets an environment that has just ended runs in another one", async () => {
+  const world = await DataPlaneWorld.open();
+  await world.put(configurationOf("hello"));
+  const first = executed(await world.invoke("hello"));
+  await first.report;
+
+  world.worker.vanish(first.start.environmentId);
+  const second = executed(await world.invoke("hello"));
+
+  assert.notEqual(second.start.environmentId, first.start.environmentId);
+  assert.equal(world.worker.invocations.length, 2);
+  assert.equal(world.dataPlane.environment(first.start.environmentId), undefined);
+  await settle();
+  assert.equal(world.usage.length, 2);
+  await world.close();
+});
+
+test("when a worker stops taking anything, requests wait for the next one", async () => {
+  const world = await DataPlaneWorld.open();
+  await world.put(configurationOf("hello"));
+  await executed(await world.invoke("hello")).report;
+
+  world.worker.close();
+  const waiting = world.invoke("hello");
+  await settle();
+  const next = await world.attach();
+
+  executed(await waiting);
+  assert.equal(next.starts.length, 1);
+  await settle();
+  await world.close();
+});
+
 test("a start that fails is tried again, and the waiter notices nothing", async () => {
   const world = await DataPlaneWorld.open();
   world.worker.behaviour.startError = () =>

@@ -8,7 +8,7 @@ import { StreamAppender } from "../telemetry/stream-appender.ts";
 import type { UsageRecord } from "./usage-record.ts";
 
 /** Records of one account in one region; some 100 000 invocations. */
-export const usageBytesMax = 67_108_864;
+const usageBytesMax = 67_108_864;
 /** Bytes after which a stream is cut to its bound again. */
 const trimEveryBytes = 4_194_304;
 

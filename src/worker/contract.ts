@@ -103,7 +103,8 @@ export interface InvocationReport {
 export interface InvocationHandle {
   /**
    * Resolves when the runtime has answered and, for at most `responseLingerMsMax`, is ready for the next invocation.
-   * Rejects with `UnavailableError` only if the worker was lost: then nobody knows whether the function ran.
+   * Rejects with `UnavailableError("worker-gone")` if the worker was lost: then nobody knows whether the function ran.
+   * With any other reason nothing ran: the environment had ended, or the worker takes nothing more.
    */
   readonly response: Promise<InvocationResponse>;
   /** Resolves when the environment is idle or gone and the log is drained; after `response`. */
@@ -172,7 +173,10 @@ export interface WorkerListener {
 
 export interface Worker {
   info(): Promise<WorkerInfo>;
-  /** Resolves when the environment can take its first invocation. Rejects with `UnavailableError("no-capacity")`. */
+  /**
+   * Resolves when the environment can take its first invocation. Rejects with `UnavailableError("no-capacity")`, or
+   * `"closing"` from a worker that is being drained.
+   */
   createEnvironment(spec: EnvironmentSpec): Promise<EnvironmentReady>;
   /** The environment must be idle. */
   invoke(invocation: Invocation): InvocationHandle;

@@ -54,6 +54,9 @@ export class FakeWorker implements Worker {
   readonly invocations: Invocation[] = [];
   poolTargets: readonly PoolTarget[] = [];
   #lost = false;
+  #closing = false;
+  /** Environments that ended without a word. */
+  readonly #vanished = new Set<EnvironmentId>();
   readonly #clock: Clock;
   readonly #listener: WorkerListener;
   readonly #environments = new Map<EnvironmentId, FakeEnvironment>();
@@ -94,6 +97,7 @@ export class FakeWorker implements Worker {
 
   async createEnvironment(spec: EnvironmentSpec): Promise<EnvironmentReady> {
     this.#mustBeConnected();
+    if (this.#closing) throw workerClosing();
     invariant(!this.#environments.has(spec.id), "an environment's id is new");
     this.starts.push(spec);
     const environment: FakeEnvironment = { spec, createdAtMs: this.#clock.now(), state: "starting", invocations: 0 };
@@ -112,7 +116,10 @@ export class FakeWorker implements Worker {
 
   invoke(invocation: Invocation): InvocationHandle {
     const environment = this.#environments.get(invocation.environmentId);
-    if (this.#lost) throw workerLost();
+    if (this.#lost) return refusal(workerLost());
+    if (this.#closing) return refusal(workerClosing());
+    if (this.#vanished.has(invocation.environmentId))
+      return refusal(new UnavailableError("no-capacity", "it has ended"));
     invariant(environment !== undefined, "an invoked environment exists");
     invariant(environment.state === "idle", "an environment runs one invocation at a time");
     environment.state = "busy";
@@ -171,6 +178,18 @@ export class FakeWorker implements Worker {
     invariant(this.#environments.get(id)?.state === "idle", "only an idle environment ends by itself");
     this.#environments.delete(id);
     this.#listener.onEnvironmentGone(id, "crashed");
+  }
+
+  /** An idle environment ends, and word of it comes too late. */
+  vanish(id: EnvironmentId): void {
+    invariant(this.#environments.get(id)?.state === "idle", "only an idle environment ends by itself");
+    this.#environments.delete(id);
+    this.#vanished.add(id);
+  }
+
+  /** The worker is being drained on its own side: it takes nothing more. */
+  close(): void {
+    this.#closing = true;
   }
 
   /** An environment writes. */
@@ -245,4 +264,13 @@ export class FakeWorker implements Worker {
 
 function workerLost(): UnavailableError {
   return new UnavailableError("worker-gone", "the worker was lost");
+}
+
+function workerClosing(): UnavailableError {
+  return new UnavailableError("closing", "the worker is being drained");
+}
+
+function refusal(reason: UnavailableError): InvocationHandle {
+  const refused = Promise.reject(reason);
+  return { response: refused, report: refused };
 }

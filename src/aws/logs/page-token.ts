@@ -32,11 +32,11 @@ export function eventId(timestampMs: number, position: number): string {
 }
 
 /** A place in a list: the sort key of the last item that was returned. */
-export function listToken(sortKey: string): string {
+function listToken(sortKey: string): string {
   return Buffer.from(sortKey).toString("base64url");
 }
 
-export function parseListToken(token: string): string {
+function parseListToken(token: string): string {
   if (!/^[\w-]+$/.test(token)) throw invalidParameter("The specified nextToken is invalid.");
   return Buffer.from(token, "base64url").toString();
 }

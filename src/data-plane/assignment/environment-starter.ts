@@ -74,7 +74,7 @@ export class EnvironmentStarter {
         return await this.#startOnce(table, plan);
       } catch (error) {
         if (!(error instanceof UnavailableError) || attempt === startAttemptsMax) throw error;
-        if (error.reason !== "worker-gone") await this.#pause(startRetryMs * 2 ** (attempt - 1));
+        if (error.reason === "no-capacity") await this.#pause(startRetryMs * 2 ** (attempt - 1));
         if (this.#closed || !table.needsStart) throw error;
       }
     }
@@ -82,7 +82,7 @@ export class EnvironmentStarter {
 
   async #startOnce(table: EnvironmentTable, plan: LaunchPlan): Promise<Environment> {
     const createdAtMs = this.#clock.monotonicMs();
-    if (this.#fleet.isEmpty) await this.#workerArrives();
+    if (!this.#fleet.isOpen) await this.#workerArrives();
     const { node, evictMiB } = this.#fleet.choose(plan.memoryMiB);
     const spec = specOf(plan, table.configuration, this.#options.random, this.#clock.now());
     const environment = new Environment(spec, table, node, createdAtMs);
@@ -91,27 +91,27 @@ export class EnvironmentStarter {
     try {
       if (evictMiB > 0) await this.#registry.evict(node, evictMiB);
       const ready = await node.worker.createEnvironment(spec);
-      if (hasEnded(environment))
-        throw new UnavailableError("worker-gone", "The environment ended when it had started.");
+      if (hasEnded(environment)) throw new UnavailableError("worker-gone", "It ended as soon as it had started.");
       environment.phases = ready.phases;
       environment.startMs = this.#clock.monotonicMs() - createdAtMs;
       return environment;
     } catch (error) {
       this.#registry.forget(environment);
-      await this.#makeRoom(node, plan.memoryMiB, error);
+      await this.#learnFrom(error, node, plan.memoryMiB);
       throw error;
     }
   }
 
-  /** A worker that has less memory than was thought gets some back before the next attempt. */
-  async #makeRoom(node: WorkerNode<Environment>, memoryMiB: number, error: unknown): Promise<void> {
-    if (!(error instanceof UnavailableError) || error.reason !== "no-capacity") return;
-    await this.#registry.evict(node, memoryMiB);
+  /** A worker with less memory than was thought gets some back, one that stops is asked no more. */
+  async #learnFrom(error: unknown, node: WorkerNode<Environment>, memoryMiB: number): Promise<void> {
+    if (!(error instanceof UnavailableError)) return;
+    if (error.reason === "no-capacity") await this.#registry.evict(node, memoryMiB);
+    if (error.reason === "closing") this.#fleet.drain(node);
   }
 
   async #workerArrives(): Promise<void> {
     await this.#pause(workerWaitMsMax);
-    if (this.#fleet.isEmpty) throw new UnavailableError("worker-gone", "No worker is connected.");
+    if (!this.#fleet.isOpen) throw new UnavailableError("worker-gone", "No worker takes new execution environments.");
   }
 
   /** Ends early when a worker arrives or everything closes. */

@@ -6,13 +6,16 @@ import type { Clock } from "../../core/clock.ts";
 import { UnavailableError } from "../../core/errors.ts";
 import { functionArn, type FunctionConfiguration } from "../../core/function-record.ts";
 import type { UsageRecord } from "../../metering/usage-record.ts";
-import type { InvocationReport } from "../../worker/contract.ts";
+import type { InvocationHandle, InvocationReport } from "../../worker/contract.ts";
 import type { Assignment } from "../assignment/assignment.ts";
 import type { Environment } from "../assignment/environment.ts";
 import type { CountingService } from "../counting/counting-service.ts";
 import type { Frontend, InvokeOutcome, InvokeRequest, StartInfo } from "./contract.ts";
-import type { FunctionDirectory } from "./function-directory.ts";
+import type { FunctionDirectory, Resolution } from "./function-directory.ts";
 import { traceIdOf } from "./trace-id.ts";
+
+/** Environments that an invocation is offered to, when one after the other turns out to have ended. */
+const offersMax = 3;
 
 /** What a throttled caller is told to wait: invocations end all the time, and SDKs back off by themselves. */
 const retryAfterSeconds = 1;
@@ -48,61 +51,92 @@ export class InvocationFrontend implements Frontend {
 
   async invoke(request: InvokeRequest): Promise<InvokeOutcome> {
     const receivedMs = this.#clock.monotonicMs();
-    const { scope, functionName, qualifier } = request;
-    const resolution = this.#directory.resolve(scope, functionName, qualifier);
+    const { scope } = request;
+    const resolution = this.#directory.resolve(scope, request.functionName, request.qualifier);
     if (resolution.kind !== "found") return resolution;
-    const { functionArn: arn } = resolution.configuration;
 
-    const admission = this.#counting.admit(scope, arn);
+    const admission = this.#counting.admit(scope, resolution.configuration.functionArn);
     if (!admission.admitted) return { kind: "throttled", reason: admission.reason, retryAfterSeconds };
     // Returned as soon as the function has answered: a caller that calls again at once finds its place free.
     using _lease = admission.lease;
 
     let { configuration } = resolution;
-    let environment: Environment | undefined;
-    let hasWaited = false;
-    while (environment === undefined) {
+    for (let offer = 1; ; offer++) {
+      let environment: Environment;
+      let hasWaited = false;
       try {
         const acquired = this.#assignment.acquire(scope, configuration);
         hasWaited = acquired instanceof Promise;
         environment = acquired instanceof Promise ? await acquired : acquired;
       } catch (error) {
-        // The function may have changed, or gone, while this request waited: then what it is now decides.
-        const now = this.#directory.resolve(scope, functionName, qualifier);
-        if (!(error instanceof UnavailableError) || now.kind === "not-ready") throw error;
-        if (now.kind === "not-found") return now;
-        if (now.configuration.generation === configuration.generation) throw error;
-        ({ configuration } = now);
+        const successor = this.#successorOf(configuration, request, error);
+        if (successor.kind !== "found") return successor;
+        ({ configuration } = successor);
+        continue;
+      }
+      const start = startInfoOf(environment, hasWaited, this.#clock.monotonicMs() - receivedMs);
+      const handle = this.#run(request, configuration, environment, start);
+      try {
+        const response = await handle.response;
+        return { kind: "executed", executedVersion: configuration.version, response, start, report: handle.report };
+      } catch (error) {
+        if (!ranNothing(error) || offer >= offersMax) throw error;
       }
     }
-    const startedMs = this.#clock.monotonicMs();
-    const isFirst = environment.invocations === 0;
-    const start: StartInfo = {
-      cold: isFirst && hasWaited,
-      queueMs: startedMs - receivedMs,
-      environmentId: environment.id,
-      ...(isFirst && environment.phases !== undefined && { phases: environment.phases }),
-    };
+  }
 
+  /** A function may change, or go, while a request waits: then what it is now decides. Else throws the error again. */
+  #successorOf(
+    configuration: FunctionConfiguration,
+    request: InvokeRequest,
+    error: unknown,
+  ): Exclude<Resolution, { readonly kind: "not-ready" }> {
+    const now = this.#directory.resolve(request.scope, request.functionName, request.qualifier);
+    if (!(error instanceof UnavailableError) || now.kind === "not-ready") throw error;
+    if (now.kind === "found" && now.configuration.generation === configuration.generation) throw error;
+    return now;
+  }
+
+  #run(
+    request: InvokeRequest,
+    configuration: FunctionConfiguration,
+    environment: Environment,
+    start: StartInfo,
+  ): InvocationHandle {
+    const { scope, functionName, qualifier } = request;
+    const startedAtMs = this.#clock.now();
     const handle = this.#assignment.invoke(environment, {
       environmentId: environment.id,
       requestId: request.requestId,
       invokedFunctionArn: functionArn(scope, functionName, qualifier),
       payload: request.payload,
       timeoutMs: configuration.timeoutSeconds * 1000,
-      traceId: request.traceId ?? traceIdOf(request.requestId, this.#clock.now()),
+      traceId: request.traceId ?? traceIdOf(request.requestId, startedAtMs),
       wantsLogTail: request.wantsLogTail,
       ...(request.clientContext !== undefined && { clientContext: request.clientContext }),
     });
-    const startedAtMs = this.#clock.now();
     handle.report.then(
       (report) => this.#onUsage(usageOf(request, configuration, start, report, startedAtMs)),
-      // The worker was lost: what the function used is not known, and the caller has been told.
+      // Nothing ran, or the worker was lost and nobody knows what was used; the caller is told.
       () => undefined,
     );
-    const response = await handle.response;
-    return { kind: "executed", executedVersion: configuration.version, response, start, report: handle.report };
+    return handle;
   }
+}
+
+/** Only a lost worker leaves it open whether the function ran. */
+function ranNothing(error: unknown): boolean {
+  return error instanceof UnavailableError && error.reason !== "worker-gone";
+}
+
+function startInfoOf(environment: Environment, hasWaited: boolean, queueMs: number): StartInfo {
+  const isFirst = environment.invocations === 0;
+  return {
+    cold: isFirst && hasWaited,
+    queueMs,
+    environmentId: environment.id,
+    ...(isFirst && environment.phases !== undefined && { phases: environment.phases }),
+  };
 }
 
 function usageOf(

@@ -9,7 +9,7 @@ import { WorkerNode, type Resident } from "./worker-node.ts";
 export interface AttachedWorker {
   /** Resolves when the connection is gone. */
   readonly lost: Promise<void>;
-  /** Gives it nothing new, and ends its environments as they become idle. */
+  /** As `WorkerFleet.drain`. */
   drain(): void;
 }
 
@@ -36,8 +36,17 @@ export class WorkerFleet<R extends Resident> {
     return Array.from(this.#nodes, (node) => node.worker);
   }
 
-  get isEmpty(): boolean {
-    return this.#nodes.size === 0;
+  /** Whether any worker takes new environments. */
+  get isOpen(): boolean {
+    for (const node of this.#nodes) if (!node.draining) return true;
+    return false;
+  }
+
+  /** Gives it nothing new, and ends its environments as they become idle. */
+  drain(node: WorkerNode<R>): void {
+    if (node.draining) return;
+    node.draining = true;
+    this.#listener.onDraining(node);
   }
 
   /**
@@ -65,13 +74,7 @@ export class WorkerFleet<R extends Resident> {
     node = attached;
     this.#nodes.add(attached);
     this.#listener.onAttached();
-    return {
-      lost: lost.promise,
-      drain: () => {
-        attached.draining = true;
-        this.#listener.onDraining(attached);
-      },
-    };
+    return { lost: lost.promise, drain: () => this.drain(attached) };
   }
 
   /**

@@ -16,10 +16,7 @@ const tickMs = 10_000;
 export type ResolveRuntime = (identifier: string) => RuntimePack | undefined;
 
 /** The class whose pool can serve this function; undefined when it has to start from nothing. */
-export function poolClassOf(
-  configuration: FunctionConfiguration,
-  resolveRuntime: ResolveRuntime,
-): PoolClass | undefined {
+function poolClassOf(configuration: FunctionConfiguration, resolveRuntime: ResolveRuntime): PoolClass | undefined {
   const runtime = resolveRuntime(configuration.runtime);
   if (runtime === undefined || !runtime.poolable) return undefined;
   if (runtime.startOnlyVariables.some((name) => Object.hasOwn(configuration.environment, name))) return undefined;
