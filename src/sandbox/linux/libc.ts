@@ -19,7 +19,12 @@ export class SystemCallError extends Error {
   }
 }
 
-const codeOf = new Map<number, string>(Object.entries(constants.errno).map(([code, number]) => [number, code]));
+/** Where two names share a number (EAGAIN, EWOULDBLOCK), the first counts. */
+const codeOf = new Map<number, string>(
+  Object.entries(constants.errno)
+    .toReversed()
+    .map(([code, number]) => [number, code]),
+);
 
 const library = koffi.load("libc.so.6");
 

@@ -16,7 +16,7 @@ const allowed = `
   futimesat get_robust_list get_thread_area getcpu getcwd getdents getdents64 getegid geteuid getgid getgroups
   getitimer getpeername getpgid getpgrp getpid getppid getpriority getrandom getresgid getresuid getrlimit getrusage
   getsid getsockname getsockopt gettid gettimeofday getuid getxattr inotify_add_watch inotify_init inotify_init1
-  inotify_rm_watch ioctl ioprio_get ioprio_set kill landlock_add_rule landlock_create_ruleset landlock_restrict_self
+  inotify_rm_watch ioprio_get ioprio_set kill landlock_add_rule landlock_create_ruleset landlock_restrict_self
   lchown lgetxattr link linkat listen listxattr llistxattr lremovexattr lseek lsetxattr lstat madvise map_shadow_stack
   membarrier memfd_create memfd_secret mincore mkdir mkdirat mlock mlock2 mlockall mmap mprotect mq_getsetattr mq_notify
   mq_open mq_timedreceive mq_timedsend mq_unlink mremap mseal msgctl msgget msgrcv msgsnd msync munlock munlockall munmap
@@ -56,6 +56,12 @@ const socketFamilies = [1, 2, 10, 16];
 /** Linux as such, and what `setarch` of the same architecture asks for; no other personality (no READ_IMPLIES_EXEC). */
 const personalities = [0x0, 0x0008, 0x2_0000, 0x2_0008, 0xffff_ffff];
 
+/**
+ * Type of the ioctl requests that make and share btrfs subvolumes: a subvolume of a tenant's own would lie outside the
+ * quota of its `/tmp`. Every other type is allowed.
+ */
+const refusedIoctlType = 0x94;
+
 interface Argument {
   readonly index: number;
   readonly value: number;
@@ -94,6 +100,7 @@ export function seccompProfile(architecture: "x64" | "arm64"): Seccomp {
       // Its flags lie in memory, where no filter can look: C libraries fall back to clone.
       { names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: ENOSYS },
       ...socketFamilies.map((family) => onlyWith(["socket", "socketpair"], family)),
+      ...ioctlsButOfType(refusedIoctlType),
       ...personalities.map((personality) => onlyWith(["personality"], personality)),
     ],
   };
@@ -101,6 +108,22 @@ export function seccompProfile(architecture: "x64" | "arm64"): Seccomp {
 
 function onlyWith(called: readonly string[], value: number): Rule {
   return { names: called, action: "SCMP_ACT_ALLOW", args: [{ index: 0, value, op: "SCMP_CMP_EQ" }] };
+}
+
+/**
+ * The type is the second byte of a request. There is no "unequal under a mask", so: one rule for each of its bits,
+ * which allows what differs there.
+ */
+function ioctlsButOfType(type: number): Rule[] {
+  return Array.from({ length: 8 }, (_, bit) => {
+    const mask = 1 << (bit + 8);
+    const differing = ~(type << 8) & mask;
+    return {
+      names: ["ioctl"],
+      action: "SCMP_ACT_ALLOW",
+      args: [{ index: 1, value: mask, valueTwo: differing, op: "SCMP_CMP_MASKED_EQ" }],
+    };
+  });
 }
 
 function names(list: string): string[] {
