@@ -15,7 +15,7 @@ declare const qualifierBrand: unique symbol;
 /** A function's bare name, made only by the parsers of this file. */
 export type FunctionName = string & { readonly [functionNameBrand]: true };
 /** `$LATEST`, a version number, or what may be an alias. */
-export type Qualifier = string & { readonly [qualifierBrand]: true };
+type Qualifier = string & { readonly [qualifierBrand]: true };
 
 export interface FunctionReference {
   readonly name: FunctionName;

@@ -15,8 +15,11 @@ const heapMiBMax = 512;
 
 export async function runInThread(job: ArchiveJob): Promise<ArchiveSummary> {
   const outcome = await new Promise<ThreadOutcome>((resolve, reject) => {
+    // A copy of its own to hand over: a view would take all of the buffer that it is a view of.
+    const zip = new Uint8Array(job.zip);
     const thread = new Worker(new URL("archive-thread.ts", import.meta.url), {
-      workerData: job,
+      workerData: { ...job, zip },
+      transferList: [zip.buffer],
       resourceLimits: { maxOldGenerationSizeMb: heapMiBMax },
     });
     thread.once("message", resolve);

@@ -11,7 +11,8 @@ import { unzippedBytesMax, zippedBytesMax, type PackageStore } from "./contract.
 import { openPackageStore } from "./package-store.ts";
 import { buildZip, directoryMode, linkMode, type ZipInput } from "./testing/build-zip.ts";
 
-const bootId = "boot-1";
+const bootId = "11111111-0000-4000-8000-000000000000";
+const nextBootId = "22222222-0000-4000-8000-000000000000";
 let root: string;
 /** Where the packages of this boot lie. */
 let directory: string;
@@ -159,12 +160,13 @@ test("a store opened again knows its packages, and clears away what a crash left
 test("packages of an earlier boot, which a power failure may have torn, are not used and go away", async () => {
   const zip = buildZip([{ name: "f", content: "1" }]);
   await unpack(zip);
+  await writeFile(join(root, "not a package"), "");
 
-  store = await openPackageStore(root, { clock: systemClock, bootId: "boot-2" });
+  store = await openPackageStore(root, { clock: systemClock, bootId: nextBootId });
 
   assert.equal(store.find(digestOf(zip)), undefined);
   assert.equal(await readFile(join(await unpack(zip), "f"), "utf8"), "1");
-  await until(async () => (await readdir(root)).join() === "boot-2");
+  await until(async () => (await readdir(root)).toSorted().join() === `${nextBootId},not a package`);
 });
 
 test("large archives, which a thread works on, are unpacked and refused like small ones", async () => {

@@ -27,7 +27,7 @@ const inlineBytesMax = 131_072;
 
 export interface PackageStoreOptions {
   readonly clock: Clock;
-  /** Changes with every boot of the machine; the kernel's own unless a test says otherwise. */
+  /** A UUID that changes with every boot of the machine; the kernel's own unless a test says otherwise. */
   readonly bootId?: string;
 }
 
@@ -37,7 +37,8 @@ export async function openPackageStore(directory: string, options: PackageStoreO
   const current = join(directory, bootId);
   await mkdir(current, { recursive: true, mode: directoryMode });
 
-  const leftovers = (await readdir(directory)).filter((name) => name !== bootId).map((name) => join(directory, name));
+  const earlier = (await readdir(directory)).filter((name) => isBootId(name) && name !== bootId);
+  const leftovers = earlier.map((name) => join(directory, name));
   const whole = new Set<Digest>();
   for (const name of await readdir(current)) {
     if (isDigest(name)) whole.add(name);
@@ -129,6 +130,10 @@ class DirectoryPackageStore implements PackageStore {
       else next();
     }
   }
+}
+
+function isBootId(name: string): boolean {
+  return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(name);
 }
 
 function isDigest(name: string): boolean {

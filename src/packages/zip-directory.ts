@@ -13,7 +13,7 @@ import { emptyZip, unreadableZip, unzippedTooLarge, zippedTooLarge } from "./ref
 /** Entries of one archive; each costs an inode and a path. The largest dependency trees have some ten thousands. */
 export const entriesMax = 100_000;
 
-export type Compression = "stored" | "deflated";
+type Compression = "stored" | "deflated";
 
 export interface ZipEntry {
   /** As written in the archive: any characters, `/` between segments. */

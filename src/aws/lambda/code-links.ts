@@ -10,7 +10,7 @@ import type { Digest } from "../../engine/contract.ts";
 /** https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html */
 const validMs = 600_000;
 
-export const codePathPrefix = "/_hearth/code/";
+const codePathPrefix = "/_hearth/code/";
 
 export interface CodeLinksOptions {
   /** Random; links made with another one are void. */

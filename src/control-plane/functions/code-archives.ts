@@ -68,6 +68,8 @@ export class CodeArchives {
   async store(zip: Uint8Array, code: CodeFacts): Promise<HeldCode> {
     const digest = code.codeDigest;
     this.#holders.set(digest, (this.#holders.get(digest) ?? 0) + 1);
+    // A collection that has looked at the configurations already must not go by what it saw.
+    this.#unnamedSinceMs.delete(digest);
     const held: HeldCode = { code, [Symbol.dispose]: () => this.#release(digest) };
     try {
       await this.#removals.get(digest);

@@ -286,20 +286,47 @@ test("deleting a function leaves nothing behind, whatever else had the same code
   assert.deepEqual(await engine.records.list(["function"]), []);
 });
 
-test("code that is uploaded again while it is being collected is kept", async () => {
+test("code that is uploaded again while it is being collected is kept, at whatever moment", async () => {
+  for (let turns = 0; turns < 12; turns++) {
+    const name = `f${turns}`;
+    await create(name, "again");
+    const { codeDigest } = (await until(isSettled, name)).latest;
+    await functions.delete(scope, name);
+    await functions.collectCode();
+    clock.advance(hourMs);
+
+    const collection = functions.collectCode();
+    for (let turn = 0; turn < turns; turn++) await setImmediate();
+    await Promise.all([collection, create("g", "again")]);
+    await until(isSettled, "g");
+    await functions.collectCode();
+
+    assert.notEqual(packages.find(codeDigest), undefined, `after ${turns} turns`);
+    assert.notEqual(await engine.blobs.get(codeDigest), undefined, `after ${turns} turns`);
+    await functions.delete(scope, "g");
+  }
+});
+
+test("code that a collection found unnamed before it was uploaded again is kept", async () => {
   await create("f", "again");
   const { codeDigest } = (await until(isSettled)).latest;
   await functions.delete(scope, "f");
   await functions.collectCode();
   clock.advance(hourMs);
+  // The collection has read the configurations and now reads the archives: meanwhile the function comes back.
+  const list = engine.records.list.bind(engine.records);
+  engine.records.list = async (prefix, options) => {
+    if (prefix[0] === "code-archive") {
+      engine.records.list = list;
+      await create("g", "again");
+    }
+    return list(prefix, options);
+  };
 
-  await Promise.all([functions.collectCode(), create("g", "again")]);
-  await until(isSettled, "g");
-  clock.advance(hourMs);
   await functions.collectCode();
 
-  assert.notEqual(packages.find(codeDigest), undefined);
   assert.notEqual(await engine.blobs.get(codeDigest), undefined);
+  assert.equal((await until(isSettled, "g")).latest.state, "Active");
 });
 
 test("collecting goes on by itself while the functions are started", async () => {
