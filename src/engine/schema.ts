@@ -88,7 +88,8 @@ export const streamsSchema: Schema = {
 
 export const schemas: readonly Schema[] = [stateSchema, streamsSchema];
 
-/** Files and folders that the engine has in a data directory; backups hold these and no others. */
 export const blobsFolder = "blobs";
 /** Holds a restore that has not finished. */
 export const restoringFolder = "restoring";
+/** Starts the name of a folder in which a backup is put together; one that is there at opening was left behind. */
+export const stagingPrefix = "backup-unfinished-";

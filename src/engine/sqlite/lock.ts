@@ -8,7 +8,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { UnavailableError } from "../../core/errors.ts";
 import { DataDirectoryError } from "../errors.ts";
+import { toFailure } from "./group-commit.ts";
 
 export interface DirectoryLock {
   release(): void;
@@ -21,13 +23,20 @@ export function lockDirectory(directory: string): DirectoryLock {
     database.exec("BEGIN EXCLUSIVE");
   } catch (error) {
     database.close();
+    if (toFailure(error).isDiskFull) {
+      throw new UnavailableError("no-capacity", `the disk of ${directory} is full`, { cause: error });
+    }
     if (!isBusy(error)) throw error;
     throw new DataDirectoryError(
       `${directory} is in use by ${holderOf(holderFile)}. Stop that one, or choose another data directory.`,
       { cause: error },
     );
   }
-  writeFileSync(holderFile, `process ${process.pid}\n`);
+  try {
+    writeFileSync(holderFile, `process ${process.pid}\n`);
+  } catch {
+    // A full disk must not keep the engine from opening: only the message of a refusal is poorer.
+  }
   return { release: () => database.close() };
 }
 

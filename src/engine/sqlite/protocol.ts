@@ -1,5 +1,5 @@
 /** What passes between the front and a database's thread. Answers come in the order of calls, so they need no ids. */
-import type { Outcome } from "./group-commit.ts";
+import type { Failure, Outcome } from "./group-commit.ts";
 
 export interface ThreadSettings {
   readonly directory: string;
@@ -16,5 +16,5 @@ export type ToThread = { readonly kind: "calls"; readonly calls: readonly Call[]
 
 export type FromThread =
   | { readonly kind: "opened" }
-  | { readonly kind: "refused"; readonly message: string; readonly isDirectoryError: boolean }
+  | { readonly kind: "refused"; readonly failure: Failure; readonly isDirectoryError: boolean }
   | { readonly kind: "outcomes"; readonly outcomes: readonly Outcome[] };

@@ -5,7 +5,8 @@
  * Files: `state.db`, `streams.db`, `blobs/`, `lock`, `lock-holder`. What else the directory holds is left alone.
  */
 import { randomUUID } from "node:crypto";
-import { existsSync, linkSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { link, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { backup } from "node:sqlite";
 import type { Clock } from "../../core/clock.ts";
@@ -18,7 +19,7 @@ import { FrontRecords } from "../front/records.ts";
 import { FrontStreams } from "../front/streams.ts";
 import * as stores from "../front/stores.ts";
 import { isDigest } from "../limits.ts";
-import { blobsFolder, restoringFolder, schemas, stateSchema, streamsSchema } from "../schema.ts";
+import { blobsFolder, restoringFolder, schemas, stagingPrefix, stateSchema, streamsSchema } from "../schema.ts";
 import { FileBlobs } from "./blobs.ts";
 import { openReader } from "./database.ts";
 import { lockDirectory } from "./lock.ts";
@@ -54,6 +55,9 @@ export async function openSqliteEngine({ directory, clock }: SqliteEngineOptions
   const threads: ThreadClient[] = [];
   try {
     requireWhole(directory);
+    for (const name of readdirSync(directory)) {
+      if (name.startsWith(stagingPrefix)) rmSync(join(directory, name), { recursive: true });
+    }
     const owner = new Owner(directory);
     const lifetime = new Lifetime();
     const state = new ThreadClient({ directory, database: "state" });
@@ -128,9 +132,9 @@ async function copyInto(directory: string, folder: string, blobs: FileBlobs, lif
       database.exec("BEGIN; SELECT count(*) FROM counter");
       await backup(database, join(folder, schema.file), { rate: pagesPerStep });
     }
-    mkdirSync(join(folder, blobsFolder));
-    for (const name of readdirSync(join(directory, blobsFolder))) {
-      if (isDigest(name)) linkSync(join(directory, blobsFolder, name), join(folder, blobsFolder, name));
+    await mkdir(join(folder, blobsFolder));
+    for (const name of await readdir(join(directory, blobsFolder))) {
+      if (isDigest(name)) await link(join(directory, blobsFolder, name), join(folder, blobsFolder, name));
     }
   });
 }

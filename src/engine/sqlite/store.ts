@@ -4,7 +4,7 @@ import { invariant } from "../../core/invariant.ts";
 import { stateSchema, streamsSchema } from "../schema.ts";
 import { Counter } from "./counter.ts";
 import { openDatabase } from "./database.ts";
-import { GroupCommit, type Outcome } from "./group-commit.ts";
+import { GroupCommit, toFailure, type Outcome } from "./group-commit.ts";
 import type { Call, ThreadSettings } from "./protocol.ts";
 import { SqliteQueues } from "./queues.ts";
 import { SqliteRecords } from "./records.ts";
@@ -36,12 +36,15 @@ export function openStore({ directory, database: which }: ThreadSettings): Store
     tidy() {
       const free = Number(freePages.get()?.["freelist_count"]);
       if (free <= freePagesKept) return;
-      if (free > freeShareKept * Number(allPages.get()?.["page_count"])) giveBack.all();
+      if (free <= freeShareKept * Number(allPages.get()?.["page_count"])) return;
+      try {
+        giveBack.all();
+      } catch (error) {
+        // Even giving back takes room in the log: it is done when the disk has some again.
+        if (!toFailure(error).isDiskFull) throw error;
+      }
     },
-    close() {
-      database.exec("PRAGMA optimize");
-      database.close();
-    },
+    close: () => database.close(),
   };
 }
 

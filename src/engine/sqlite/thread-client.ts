@@ -7,7 +7,7 @@ import { Worker } from "node:worker_threads";
 import { UnavailableError } from "../../core/errors.ts";
 import { invariant, unreachable } from "../../core/invariant.ts";
 import { DataDirectoryError } from "../errors.ts";
-import type { Outcome } from "./group-commit.ts";
+import type { Failure, Outcome } from "./group-commit.ts";
 import type { Call, FromThread, ThreadSettings, ToThread } from "./protocol.ts";
 
 /** Calls under way; at a thousand commits' worth of waiting the caller does better to come back later. */
@@ -41,6 +41,8 @@ export class ThreadClient {
       name: `engine-${settings.database}`,
       workerData: settings,
       resourceLimits,
+      // The front's own flags are not for this thread.
+      execArgv: [],
     });
     this.#worker.on("message", (message: FromThread) => this.#receive(message));
     this.#worker.on("exit", (code) => {
@@ -91,12 +93,12 @@ export class ThreadClient {
       case "opened":
         this.#opened.resolve();
         break;
-      case "refused": {
+      case "refused":
         this.#isClosing = true;
-        const { message: text, isDirectoryError } = message;
-        this.#opened.reject(isDirectoryError ? new DataDirectoryError(text) : new Error(text));
+        this.#opened.reject(
+          message.isDirectoryError ? new DataDirectoryError(message.failure.message) : this.#toError(message.failure),
+        );
         break;
-      }
       case "outcomes":
         for (const outcome of message.outcomes) this.#settle(outcome);
         break;
@@ -118,8 +120,11 @@ export class ThreadClient {
       pending.resolve(outcome.value);
       return;
     }
-    const { isDiskFull, message } = outcome.failure;
-    const full = `the disk of ${this.#directory} is full (${message})`;
-    pending.reject(isDiskFull ? new UnavailableError("no-capacity", full) : new Error(message));
+    pending.reject(this.#toError(outcome.failure));
+  }
+
+  #toError({ isDiskFull, message }: Failure): Error {
+    if (!isDiskFull) return new Error(message);
+    return new UnavailableError("no-capacity", `the disk of ${this.#directory} is full (${message})`);
   }
 }

@@ -20,8 +20,8 @@ try {
   store = openStore(workerData as ThreadSettings);
   answer({ kind: "opened" });
 } catch (error) {
-  const { message } = toFailure(error);
-  answer({ kind: "refused", message, isDirectoryError: error instanceof Error && error.name === "DataDirectoryError" });
+  const isDirectoryError = error instanceof Error && error.name === "DataDirectoryError";
+  answer({ kind: "refused", failure: toFailure(error), isDirectoryError });
   port.close();
 }
 
