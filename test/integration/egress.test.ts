@@ -68,6 +68,7 @@ suite("egress", { skip: isRoot ? false : "needs root" }, () => {
     await Promise.all(sandboxes.splice(0).map((network) => network.end()));
     assert.equal(await output("nft", "list", "ruleset"), "");
     assert.doesNotMatch(await output("ip", "link"), /hth/);
+    assert.doesNotMatch((await output("ip", "route")) + (await output("ip", "-6", "route")), /unreachable/);
     assert.equal(readFileSync("/proc/sys/net/ipv4/conf/up0/forwarding", "utf8"), "0\n");
   });
 
@@ -219,6 +220,22 @@ suite("egress", { skip: isRoot ? false : "needs root" }, () => {
 
     assert.match(formatAddress(addresses[0] ?? Buffer.alloc(4)), /^100\.126\./);
     await output("ip", "route", "del", "100.127.0.0/17");
+  });
+
+  test("two instances on one host take different ranges, and each gives its own back", async () => {
+    egress = await openEgress({ instance: "t", allow: [] });
+    const other = await openEgress({ instance: "u", allow: [] });
+    const [one, two] = [await sandbox(), await createNetwork([process.execPath, "--eval", server])];
+    sandboxes.push(two);
+    await until(async () => (await two.fetch("127.0.0.1", 80)).startsWith("hello"));
+    const first = await egress.connect("a", one.pid);
+    const second = await other.connect("b", two.pid);
+
+    assert.match(formatAddress(first.addresses[0] ?? Buffer.alloc(4)), /^100\.127\./);
+    assert.match(formatAddress(second.addresses[0] ?? Buffer.alloc(4)), /^100\.126\./);
+    assert.doesNotMatch(await one.fetch(formatAddress(second.addresses[0] ?? Buffer.alloc(4)), 80), /hello/);
+    await other.close();
+    assert.doesNotMatch(await output("ip", "route"), /unreachable 100\.126\./);
   });
 
   test("many sandboxes connect at the same time", async () => {

@@ -21,6 +21,7 @@ import {
   addRoute,
   addVethPair,
   bringUp,
+  claimRange,
   deleteLink,
   deleteLinks,
   deleteRoute,
@@ -29,6 +30,7 @@ import {
   links,
   linkTowards,
   rangesInUse,
+  releaseRanges,
 } from "./routes.ts";
 
 export { EgressUnavailableError } from "./firewall.ts";
@@ -84,6 +86,7 @@ export async function openEgress(options: EgressOptions): Promise<Egress> {
     const group = groupOf(options.instance);
     const leftOver = links(netlink).filter(({ name }) => name.startsWith(linkPrefix)).length;
     deleteLinks(netlink, group); // their routes would stand in the way
+    releaseRanges(netlink, group);
     const inUse = rangesInUse(netlink);
     const range4 = freeRange(4, inUse);
     if (range4 === undefined) throw new EgressUnavailableError("every /16 of 100.64.0.0/10 is routed already");
@@ -92,6 +95,7 @@ export async function openEgress(options: EgressOptions): Promise<Egress> {
     const sandboxRanges = range6 === undefined ? [range4] : [range4, range6];
     const allowed = options.allow.map(parseCidr);
     await install({ table, linkPrefix, sandboxRanges, denied: deniedRanges, allowed, guarded });
+    for (const range of sandboxRanges) claimRange(netlink, range, group);
     const forwarding = new Forwarding(table, guarded);
     const firstSlot = options.firstSlot ?? randomInt(slotsMax);
     return new RoutedEgress({
@@ -116,7 +120,7 @@ interface Parts {
   readonly netlink: NetlinkSocket;
   readonly table: string;
   readonly linkPrefix: string;
-  /** The kernel's number for all our links together. */
+  /** The kernel's number for all our links together, and the metric of our claims. */
   readonly group: number;
   readonly range4: Cidr;
   readonly range6: Cidr | undefined;
@@ -186,6 +190,7 @@ class RoutedEgress implements Egress {
     this.#isClosed = true;
     this.#live.clear();
     deleteLinks(this.#parts.netlink, this.#parts.group);
+    releaseRanges(this.#parts.netlink, this.#parts.group);
     this.#parts.forwarding.restore();
     this.#parts.netlink[Symbol.dispose]();
     await uninstall(this.#parts.table);

@@ -5,8 +5,8 @@
  */
 import koffi from "koffi";
 
-import { close, CLONE_NEWNET, O_CLOEXEC, setns, SystemCallError } from "../linux/libc.ts";
-import { closeSync, openSync } from "node:fs";
+import { close, O_CLOEXEC, SystemCallError } from "../linux/libc.ts";
+import { inNetworkNamespace } from "../linux/namespaces.ts";
 
 const libc = koffi.load("libc.so.6");
 const socketCall = libc.func("int socket(int domain, int type, int protocol)");
@@ -83,19 +83,7 @@ export class NetlinkSocket implements Disposable {
 
   /** A socket of the namespace of process `pid`. */
   static within(pid: number): NetlinkSocket {
-    const own = openSync("/proc/thread-self/ns/net", "r");
-    try {
-      const other = openSync(`/proc/${pid}/ns/net`, "r");
-      try {
-        setns(other, CLONE_NEWNET);
-        return new NetlinkSocket();
-      } finally {
-        closeSync(other);
-        returnTo(own);
-      }
-    } finally {
-      closeSync(own);
-    }
+    return inNetworkNamespace(pid, () => new NetlinkSocket());
   }
 
   /** Sends one request and waits for the kernel's verdict; a refusal is thrown as a `SystemCallError`. */
@@ -151,14 +139,5 @@ export class NetlinkSocket implements Disposable {
         take(Buffer.from(body));
       }
     }
-  }
-}
-
-/** A thread that is stuck in a tenant's network must not go on: everything it opened would lie there. */
-function returnTo(namespace: number): void {
-  try {
-    setns(namespace, CLONE_NEWNET);
-  } catch {
-    process.abort();
   }
 }

@@ -5,7 +5,7 @@
 import { closeSync, openSync } from "node:fs";
 
 import { isErrorCode } from "../tmp/native.ts";
-import type { Cidr } from "./addresses.ts";
+import { formatCidr, type Cidr } from "./addresses.ts";
 import { attribute, attribute32, attributesOf, flags, nested, type NetlinkSocket } from "./netlink.ts";
 
 const type = {
@@ -176,6 +176,40 @@ export function addNeighbour(netlink: NetlinkSocket, linkIndex: number, address:
   message.writeUInt16LE(0x80, 8); // NUD_PERMANENT
   const attributes = [attribute(1, address), attribute(2, mac)];
   netlink.request("add neighbour", type.newNeighbour, flags.create | flags.replace, message, ...attributes);
+}
+
+const unreachable = 7; // RTN_UNREACHABLE
+
+function unreachableMessage(range: Cidr): Buffer {
+  const message = Buffer.alloc(12);
+  message[0] = familyOf[range.family];
+  message[1] = range.prefix;
+  message[4] = 254; // RT_TABLE_MAIN
+  message[5] = 4; // RTPROT_STATIC
+  message[7] = unreachable;
+  return message;
+}
+
+/**
+ * Claims a range: what no longer route covers is unreachable, and others see that the range is taken. `owner` is the
+ * route's metric, by which its claims are found again.
+ */
+export function claimRange(netlink: NetlinkSocket, range: Cidr, owner: number): void {
+  const attributes = [attribute(1, range.address), attribute32(6, owner)]; // RTA_DST, RTA_PRIORITY
+  const requestFlags = flags.create | flags.replace;
+  netlink.request(`claim ${formatCidr(range)}`, type.newRoute, requestFlags, unreachableMessage(range), ...attributes);
+}
+
+/** Gives up every range that `owner` claimed, in this run or an earlier one. */
+export function releaseRanges(netlink: NetlinkSocket, owner: number): void {
+  for (const route of netlink.query("list routes", type.getRoute, flags.dump, Buffer.alloc(12))) {
+    const attributes = attributesOf(route.subarray(12));
+    const address = attributes.get(1);
+    if (route[7] !== unreachable || address === undefined || attributes.get(6)?.readUInt32LE() !== owner) continue;
+    const message = unreachableMessage({ family: family(address), address, prefix: route[1] ?? 0 });
+    const key = [attribute(1, address), attribute32(6, owner)];
+    ignoring(["ESRCH"], () => netlink.request("release range", type.deleteRoute, 0, message, ...key));
+  }
 }
 
 /** Everything the host has routes to, in any table, or addresses in. */
