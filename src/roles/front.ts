@@ -3,7 +3,7 @@
  * with; serves as an unprivileged user.
  */
 import { randomBytes, randomUUID } from "node:crypto";
-import { createReadStream, existsSync, mkdirSync, rmSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, rmSync, watch } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { createServer, type Server } from "node:net";
@@ -29,6 +29,7 @@ import { openSqliteEngine, type SqliteEngine } from "../engine/sqlite/sqlite-eng
 import { createInternalRoutes } from "../http/internal-routes.ts";
 import { UsageLog } from "../metering/usage-log.ts";
 import { openPackageStore } from "../packages/package-store.ts";
+import { removeReplaced } from "../runtimes/registrations.ts";
 import { RuntimeRegistry } from "../runtimes/registry.ts";
 import { LogStore } from "../telemetry/log-store.ts";
 import type { Worker, WorkerInfo } from "../worker/contract.ts";
@@ -56,7 +57,7 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
 
   const engine = await openSqliteEngine({ directory: instance.stateDirectory, clock });
   const packages = await openPackageStore(instance.packagesDirectory, { clock });
-  const registry = new RuntimeRegistry(instance.stateDirectory);
+  const registry = openRegistry(instance);
   const runtimes = {
     find: (identifier: string) => registry.find(identifier),
     isAvailable: (identifier: string) => registry.find(identifier) !== undefined,
@@ -154,6 +155,17 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
   };
 }
 
+/** Registrations are files that `hearth runtimes` changes while Hearth runs. */
+function openRegistry({ stateDirectory }: Instance): RuntimeRegistry {
+  const directory = join(stateDirectory, "runtimes");
+  mkdirSync(directory, { recursive: true, mode: 0o755 });
+  // No environment runs yet: what earlier registrations left can go.
+  removeReplaced(stateDirectory);
+  const registry = new RuntimeRegistry(stateDirectory);
+  watch(directory, { recursive: true, persistent: false }, () => registry.rescan());
+  return registry;
+}
+
 function authPolicyOf(config: Config): AuthPolicy {
   const keys = accessKeysOf(config);
   return keys.size === 0 ? { open: true } : { keys };
@@ -178,9 +190,8 @@ async function authenticateInternal(authenticator: Authenticator, request: Incom
 /** Taken into a file first: the archive begins with what it holds, which is known only when it is whole. */
 async function backupStream(engine: SqliteEngine, instance: Instance): Promise<Readable> {
   const file = join(instance.stateDirectory, `backup-${randomUUID()}`);
-  const include = existsSync(join(instance.stateDirectory, "runtimes")) ? ["runtimes"] : [];
   try {
-    await backupEngine(engine, file, undefined, { include });
+    await backupEngine(engine, file, undefined, { include: ["runtimes"] });
   } catch (error) {
     await rm(file, { force: true });
     throw error;
