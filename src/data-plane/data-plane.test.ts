@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { UnavailableError } from "../core/errors.ts";
 import { functionVersionKey } from "../core/function-record.ts";
 import { configurationOf, DataPlaneWorld, scope, settle } from "../../test/support/data-plane.ts";
-import { settleGraceMs, environmentWaitMsMax } from "./assignment/environment-table.ts";
+import { environmentWaitMsMax, settleGraceMsMax, settleGraceMsMin } from "./assignment/environment-table.ts";
 import { startAttemptsMax, startRetryMs, workerWaitMsMax } from "./assignment/environment-starter.ts";
 import type { InvokeOutcome } from "./frontend/contract.ts";
 
@@ -149,32 +149,62 @@ test("who waits for a cold start takes an environment that frees first, and the 
 });
 
 test("a caller that calls again the moment it has its answer causes no cold start", async () => {
-  const world = await DataPlaneWorld.open({ behaviour: { settleMs: () => settleGraceMs - 1 } });
+  const world = await DataPlaneWorld.open({ behaviour: { settleMs: () => settleGraceMsMin - 1 } });
   await world.put(configurationOf("hello"), { reservedConcurrency: 1 });
 
   executed(await world.invoke("hello"));
   const again = world.invoke("hello");
   await settle();
-  world.clock.advance(settleGraceMs - 1);
+  world.clock.advance(settleGraceMsMin - 1);
 
   assert.equal(executed(await again).start.cold, false);
   assert.equal(world.worker.starts.length, 1);
-  world.clock.advance(settleGraceMs);
+  world.clock.advance(settleGraceMsMin);
   await settle();
   await world.close();
 });
 
-test("an environment that takes long to settle does not hold up the next request", async () => {
-  const world = await DataPlaneWorld.open({ behaviour: { settleMs: () => 1000 } });
+test("a request waits for an environment about to be free for as long as a start takes, and no longer", async () => {
+  const world = await DataPlaneWorld.open({ behaviour: { startMs: () => 40, settleMs: () => 1000 } });
   await world.put(configurationOf("hello"));
+  const first = world.invoke("hello");
+  await settle();
+  world.clock.advance(40);
+  executed(await first);
 
-  executed(await world.invoke("hello"));
   const again = world.invoke("hello");
   await settle();
-  world.clock.advance(settleGraceMs);
+  world.clock.advance(39);
+  await settle();
+  assert.equal(world.worker.starts.length, 1);
+  world.clock.advance(1);
+  await settle();
+  assert.equal(world.worker.starts.length, 2);
+  world.clock.advance(40);
 
   assert.equal(executed(await again).start.cold, true);
   world.clock.advance(1000);
+  await settle();
+  await world.close();
+});
+
+test("however long starts take, nobody waits long for an environment that does not settle", async () => {
+  const world = await DataPlaneWorld.open({ behaviour: { startMs: () => 3000, settleMs: () => 10_000 } });
+  await world.put(configurationOf("hello"));
+  const first = world.invoke("hello");
+  await settle();
+  world.clock.advance(3000);
+  executed(await first);
+
+  const again = world.invoke("hello");
+  await settle();
+  world.clock.advance(settleGraceMsMax);
+  await settle();
+
+  assert.equal(world.worker.starts.length, 2);
+  world.clock.advance(10_000);
+  executed(await again);
+  world.clock.advance(10_000);
   await settle();
   await world.close();
 });

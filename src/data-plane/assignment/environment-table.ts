@@ -25,6 +25,7 @@ export interface TableActions {
 }
 
 interface Waiter {
+  readonly sinceMs: number;
   readonly resolve: (environment: Environment) => void;
   readonly reject: (error: Error) => void;
   readonly timer: Timer;
@@ -32,9 +33,13 @@ interface Waiter {
 
 /**
  * How long a request waits for an environment that has answered and is about to be free, before another one is
- * started: a client that calls again the moment it has its answer must not cause a cold start.
+ * started: as long as a start has taken of late, within these bounds. Who waits that long has lost at most as much
+ * again, and a client that calls again the moment it has its answer does not make its function grow.
  */
-export const settleGraceMs = 5;
+export const settleGraceMsMin = 5;
+export const settleGraceMsMax = 100;
+/** Weight of the newest start in the running mean. */
+const startWeight = 0.25;
 
 /**
  * Longest wait for an environment: the 10 s of an init phase, the start of a sandbox on a loaded machine, and a worker
@@ -53,6 +58,9 @@ export class EnvironmentTable {
   readonly #waiters = new Set<Waiter>();
   #starting = 0;
   #settling = 0;
+  /** Running mean of how long starts take. */
+  #startMs: number | undefined;
+  /** Fires when a waiter has waited long enough for environments that are about to be free. */
   #grace: Timer | undefined;
   #draining = false;
 
@@ -78,6 +86,7 @@ export class EnvironmentTable {
 
   started(environment: Environment): void {
     this.#starting--;
+    this.#startMs = (this.#startMs ?? environment.startMs) * (1 - startWeight) + environment.startMs * startWeight;
     this.#offer(environment);
   }
 
@@ -134,7 +143,7 @@ export class EnvironmentTable {
         new UnavailableError("no-capacity", `No execution environment was ready within ${environmentWaitMsMax} ms.`),
       );
     });
-    const waiter: Waiter = { resolve, reject, timer };
+    const waiter: Waiter = { sinceMs: this.#clock.monotonicMs(), resolve, reject, timer };
     this.#waiters.add(waiter);
     this.#supply();
     return promise;
@@ -177,13 +186,25 @@ export class EnvironmentTable {
     this.#actions.becameIdle(environment);
   }
 
-  /** Starts what the waiters need beyond starts under way and environments about to be free. */
+  /** Starts what the waiters need: those beyond the environments about to be free, and those who have waited for one. */
   #supply(): void {
-    while (this.#waiters.size > this.#starting + this.#settling) this.#start();
-    if (this.#waiters.size <= this.#starting || this.#grace !== undefined) return;
-    this.#grace = this.#clock.after(settleGraceMs, () => {
+    const graceMs = Math.min(settleGraceMsMax, Math.max(settleGraceMsMin, this.#startMs ?? 0));
+    const nowMs = this.#clock.monotonicMs();
+    let impatient = 0;
+    let nextAtMs: number | undefined;
+    for (const { sinceMs } of this.#waiters) {
+      if (sinceMs + graceMs > nowMs) {
+        nextAtMs = sinceMs + graceMs;
+        break;
+      }
+      impatient++;
+    }
+    const wanted = Math.max(this.#waiters.size - this.#settling, impatient);
+    while (this.#starting < wanted) this.#start();
+    if (nextAtMs === undefined || this.#waiters.size <= this.#starting || this.#grace !== undefined) return;
+    this.#grace = this.#clock.after(nextAtMs - nowMs, () => {
       this.#grace = undefined;
-      while (this.#waiters.size > this.#starting) this.#start();
+      this.#supply();
     });
   }
 
