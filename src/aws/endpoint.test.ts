@@ -95,7 +95,9 @@ test("the service of an unsigned request is found by target, host, path and form
 });
 
 test("a body beyond its operation's bound is refused in AWS's words, declared or chunked", async () => {
-  await using loopback = await startLoopback({ services: services({ lambda: echo }) });
+  await using loopback = await startLoopback({
+    services: services({ lambda: { ...echo, CreateFunction: () => ({}) } }),
+  });
   const client = lambdaClient(loopback);
   const path = "/2015-03-31/functions/f/invocations";
 

@@ -14,14 +14,14 @@ import { Authenticator } from "./auth/authenticate.ts";
 import { parseSignature } from "./auth/credential.ts";
 import type { Clock } from "../core/clock.ts";
 import { ApiError } from "../core/errors.ts";
-import type { Service } from "./service.ts";
+import type { Handler, Service } from "./service.ts";
 import { browserRefusal } from "./wire/browser-guard.ts";
 import { Call } from "./wire/call.ts";
 import { InternalConnections } from "./wire/internal-connections.ts";
 import type { Protocol, WireRequest } from "./wire/protocol.ts";
 import { ClientGoneError, decompress, readBody } from "./wire/request-body.ts";
 import { sendAnswer } from "./wire/send.ts";
-import type { Addressing, Destination } from "./wire/service-directory.ts";
+import type { Addressing, Destination, ServiceEntry } from "./wire/service-directory.ts";
 import { ServiceDirectory } from "./wire/service-directory.ts";
 import type { Operation, ServiceModel } from "./wire/service-model.ts";
 import { describeError } from "./wire/wire-error.ts";
@@ -37,7 +37,7 @@ export interface EndpointOptions {
   /** Unexpected failures, which the client only sees as an internal error. */
   readonly onError: (error: unknown, context: FailureContext) => void;
   /** Answers `/_health`, `/_localstack/health` and everything under `/_hearth/`; never reached from a sandbox. */
-  readonly internalRoutes: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly internalRoutes: (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
 }
 
 export interface FailureContext {
@@ -64,6 +64,9 @@ const headersTimeoutMs = 20_000;
 /** Time for a whole request to come, in ms: 70 MB over a slow line. What a handler takes does not count. */
 const requestTimeoutMs = 300_000;
 
+/** How often both are checked, in ms. */
+const timeoutCheckMs = 5000;
+
 /** Idle time after which a kept connection is closed, in ms: longer than the 60 s that load balancers keep theirs. */
 const keepAliveTimeoutMs = 75_000;
 
@@ -78,6 +81,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     maxHeaderSize: headerBytesMax,
     headersTimeout: headersTimeoutMs,
     requestTimeout: requestTimeoutMs,
+    connectionsCheckingInterval: timeoutCheckMs,
     keepAliveTimeout: keepAliveTimeoutMs,
     noDelay: true,
   });
@@ -144,7 +148,7 @@ class Dispatcher {
       const refusal = origin.kind === "client" ? browserRefusal(request.headers) : undefined;
       if (refusal !== undefined) throw new ApiError("AccessDeniedException", refusal);
       if (origin.kind === "client" && (internalPaths.has(path) || path.startsWith("/_hearth/"))) {
-        this.#options.internalRoutes(request, response);
+        await this.#options.internalRoutes(request, response);
         return;
       }
       const destination = this.#directory.find(addressing);
@@ -158,6 +162,8 @@ class Dispatcher {
         parsed,
         origin,
       });
+      // Before a large body is read for nothing.
+      if (destination.operation !== undefined) handlerOf(destination.entry, destination.operation);
       const askedToContinue = isAskingToContinue ? response : undefined;
       const { model } = destination.entry;
       const sent = await readBody(request, {
@@ -185,13 +191,7 @@ class Dispatcher {
   async #call(exchange: Exchange, operation: Operation, call: Call, wire: WireRequest): Promise<void> {
     const { response, requestId } = exchange;
     const { entry, protocol } = exchange.destination ?? unreachableDestination();
-    const handler = entry.handlers[operation.name];
-    if (handler === undefined) {
-      throw new ApiError(
-        "NotImplementedException",
-        `Hearth does not support ${operation.name} of ${entry.model.facts.name} yet; docs/compatibility.md lists what it supports.`,
-      );
-    }
+    const handler = handlerOf(entry, operation);
     const input = protocol.decode(operation, wire);
     operation.validate(input);
     const output = await handler(input as never, call);
@@ -247,6 +247,16 @@ interface Exchange {
   readonly addressing: Addressing;
   /** Undefined until it is found. */
   destination: Destination | undefined;
+}
+
+function handlerOf(entry: ServiceEntry, operation: Operation): Handler<never, unknown> {
+  const handler = entry.handlers[operation.name];
+  if (handler !== undefined) return handler;
+  throw new ApiError(
+    "NotImplementedException",
+    `Hearth does not support ${operation.name} of ${entry.model.facts.name} yet; ` +
+      `docs/compatibility.md lists what it supports.`,
+  );
 }
 
 function unreachableDestination(): never {

@@ -3,6 +3,7 @@
  * request must be signed with one of them; a request from a sandbox must be signed with that environment's own temporary
  * credentials, always. Codes and texts: https://docs.aws.amazon.com/lambda/latest/api/CommonErrors.html
  */
+import { timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Clock } from "../../core/clock.ts";
 import { ApiError } from "../../core/errors.ts";
@@ -117,7 +118,7 @@ export class Authenticator {
     if (parsed.kind === "incomplete") throw new ApiError("IncompleteSignatureException", parsed.message);
     const { signature } = parsed;
     const secret = secretOf(signature.accessKeyId);
-    if (secret === undefined || (secret.sessionToken ?? "") !== (signature.sessionToken ?? "")) {
+    if (secret === undefined || !isSameText(secret.sessionToken ?? "", signature.sessionToken ?? "")) {
       throw new ApiError("UnrecognizedClientException", "The security token included in the request is invalid.");
     }
     if (secret.expiresAtMs !== undefined && secret.expiresAtMs <= this.#clock.now()) {
@@ -142,6 +143,11 @@ export class Authenticator {
   #check(request: SignedRequest, signature: Signature, secret: string, payloadHash: string): void {
     if (!this.#verifier.matches(request, signature, secret, payloadHash)) throw mismatch();
   }
+}
+
+/** In constant time: hashes have one length, whatever was guessed. */
+function isSameText(a: string, b: string): boolean {
+  return timingSafeEqual(Buffer.from(sha256Hex(a)), Buffer.from(sha256Hex(b)));
 }
 
 interface Secret {

@@ -42,24 +42,31 @@ function headerText(value: string | string[] | undefined): string | undefined {
 }
 
 function parseHeader(authorization: string, headers: IncomingHttpHeaders): ParsedSignature {
-  const parts = { Credential: "", SignedHeaders: "", Signature: "" };
-  for (const part of authorization.slice(algorithm.length).split(",")) {
-    const text = part.trim();
-    const equals = text.indexOf("=");
-    const name = text.slice(0, equals);
-    if (name === "Credential" || name === "SignedHeaders" || name === "Signature") parts[name] = text.slice(equals + 1);
-  }
+  const parts = {
+    Credential: parameterOf(authorization, "Credential="),
+    SignedHeaders: parameterOf(authorization, "SignedHeaders="),
+    Signature: parameterOf(authorization, "Signature="),
+  };
   const timestamp = headerText(headers["x-amz-date"]) ?? compactDate(headers.date);
+  if (parts.Credential !== "" && parts.SignedHeaders !== "" && parts.Signature !== "" && timestamp !== "") {
+    return assemble(parts, timestamp, headerText(headers["x-amz-security-token"]), undefined);
+  }
   const missing = Object.entries(parts)
     .filter(([, value]) => value === "")
     .map(([name]) => `Authorization header requires '${name}' parameter.`);
   if (timestamp === "") {
     missing.push("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.");
   }
-  if (missing.length > 0) {
-    return { kind: "incomplete", message: `${missing.join(" ")} Authorization=${algorithm}` };
-  }
-  return assemble(parts, timestamp, headerText(headers["x-amz-security-token"]), undefined);
+  return { kind: "incomplete", message: `${missing.join(" ")} Authorization=${algorithm}` };
+}
+
+/** The text between `name` and the next comma; empty when there is none. */
+function parameterOf(authorization: string, name: string): string {
+  const start = authorization.indexOf(name, algorithm.length);
+  const before = authorization[start - 1];
+  if (start < 0 || (before !== " " && before !== ",")) return "";
+  const end = authorization.indexOf(",", start);
+  return authorization.slice(start + name.length, end < 0 ? undefined : end).trim();
 }
 
 function parsePresigned(query: URLSearchParams): ParsedSignature {

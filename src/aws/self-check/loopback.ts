@@ -23,7 +23,7 @@ export async function startLoopback(
     environment: () => undefined,
     clock: systemClock,
     onError: (error) => failures.push(error),
-    internalRoutes: (_request, response) => response.end("internal"),
+    internalRoutes: (_request, response) => void response.end("internal"),
     ...options,
   });
   endpoint.server.listen(0, "127.0.0.1");

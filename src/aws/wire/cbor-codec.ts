@@ -10,7 +10,6 @@ import { SerializationError } from "./serialization-error.ts";
 import type { Shape, StructureShape } from "./shapes.ts";
 
 export function parseCbor(body: Uint8Array): unknown {
-  if (body.byteLength === 0) return {};
   try {
     return cbor.deserialize(body) as unknown;
   } catch (error) {

@@ -77,6 +77,7 @@ export interface RestRequest {
 }
 
 function decodeLabel(label: string): string {
+  if (!label.includes("%")) return label;
   try {
     return decodeURIComponent(label);
   } catch {
@@ -156,7 +157,7 @@ function decodeHeader(slot: Slot, text: string): unknown {
 
 /** Header values hold visible Latin-1 characters and tabs; anything else would break the message apart. */
 export function headerText(text: string): string {
-  return text.replaceAll(/[^\t\u{20}-\u{7e}\u{a0}-\u{ff}]/gu, "?");
+  return /^[\x20-\x7e]*$/.test(text) ? text : text.replaceAll(/[^\t\u{20}-\u{7e}\u{a0}-\u{ff}]/gu, "?");
 }
 
 function encodeHeader(slot: Slot, value: unknown): string {

@@ -25,6 +25,7 @@ export class InternalConnections {
   readonly #environments = new WeakMap<Socket, string>();
   readonly #open = new Set<Socket>();
   readonly #counts = new Map<string, number>();
+  #isClosed = false;
 
   constructor(server: Server, clock: Clock) {
     this.#server = server;
@@ -37,21 +38,27 @@ export class InternalConnections {
   }
 
   accept(socket: Socket): void {
+    if (this.#isClosed) {
+      socket.destroy();
+      return;
+    }
     this.#open.add(socket);
     socket.on("error", () => socket.destroy());
     socket.once("close", () => this.#open.delete(socket));
     const timer = this.#clock.after(preambleTimeoutMs, () => socket.destroy());
-    this.#readPreamble(socket, timer, Buffer.alloc(0));
+    this.#readPreamble(socket, timer);
   }
 
   /** Ends connections that wait for their next request; those with one under way end after its answer. */
   close(): void {
+    this.#isClosed = true;
     this.#server.closeIdleConnections();
     for (const socket of this.#open) if (!this.#environments.has(socket)) socket.destroy();
   }
 
-  #readPreamble(socket: Socket, timer: Timer, before: Buffer): void {
+  #readPreamble(socket: Socket, timer: Timer): void {
     socket.once("close", () => timer.cancel());
+    let received: Buffer = Buffer.alloc(0);
     const onReadable = (): void => {
       const chunk = socket.read() as Buffer | null;
       if (chunk === null) return;
@@ -63,7 +70,6 @@ export class InternalConnections {
       const line = end < 0 || end > preambleBytesMax ? "" : received.toString("latin1", 0, end);
       this.#admit(socket, line, received.subarray(end + 1));
     };
-    let received = before;
     socket.on("readable", onReadable);
   }
 
