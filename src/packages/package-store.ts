@@ -11,6 +11,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../core/clock.ts";
+import { Gate } from "../core/gate.ts";
 import { invariant } from "../core/invariant.ts";
 import type { Digest } from "../engine/contract.ts";
 import { directoryMode, runArchiveJob, type ArchiveJob, type ArchiveSummary } from "./archive-job.ts";
@@ -55,8 +56,7 @@ class DirectoryPackageStore implements PackageStore {
   readonly #whole: Set<Digest>;
   /** The last change of each digest that is under way; the next one waits for it. */
   readonly #changes = new Map<Digest, Promise<unknown>>();
-  #free = archivesAtOnceMax;
-  readonly #waiting: (() => void)[] = [];
+  readonly #archives = new Gate(archivesAtOnceMax);
 
   constructor(directory: string, clock: Clock, whole: Set<Digest>) {
     this.#directory = directory;
@@ -65,7 +65,7 @@ class DirectoryPackageStore implements PackageStore {
   }
 
   async inspect(zip: Uint8Array): Promise<ArchiveSummary> {
-    return this.#inTurn(async () => this.#work({ kind: "inspect", zip }));
+    return this.#archives.run(async () => this.#work({ kind: "inspect", zip }));
   }
 
   async unpack(digest: Digest, zip: Uint8Array): Promise<string> {
@@ -73,7 +73,7 @@ class DirectoryPackageStore implements PackageStore {
     return this.#change(digest, async () => {
       const place = join(this.#directory, digest);
       if (this.#whole.has(digest)) return place;
-      await this.#inTurn(async () => this.#unpackInto(place, zip));
+      await this.#archives.run(async () => this.#unpackInto(place, zip));
       this.#whole.add(digest);
       return place;
     });
@@ -116,18 +116,6 @@ class DirectoryPackageStore implements PackageStore {
       return await change;
     } finally {
       if (this.#changes.get(digest) === change) this.#changes.delete(digest);
-    }
-  }
-
-  async #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free -= 1;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    try {
-      return await task();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free += 1;
-      else next();
     }
   }
 }

@@ -7,6 +7,7 @@ import type {
   PutFunctionConcurrencyRequest,
 } from "@aws-sdk/client-lambda";
 import { latestVersion } from "../../core/function-record.ts";
+import { invariant } from "../../core/invariant.ts";
 import { functionNotFound } from "../../control-plane/functions/refusals.ts";
 import type { Handler } from "../service.ts";
 import { unqualifiedFunctionNamed } from "./function-name.ts";
@@ -20,7 +21,8 @@ export function putFunctionConcurrency({
     const name = unqualifiedFunctionNamed(context, "PutFunctionConcurrency", request.FunctionName);
     // AWS names the version here, and only here.
     if ((await functions.find(scope, name)) === undefined) throw functionNotFound(scope, name, latestVersion);
-    const reserved = request.ReservedConcurrentExecutions ?? 0;
+    const reserved = request.ReservedConcurrentExecutions;
+    invariant(reserved !== undefined, "the wire takes no reservation without its number");
     await functions.reserveConcurrency(scope, name, reserved);
     return { ReservedConcurrentExecutions: reserved };
   };

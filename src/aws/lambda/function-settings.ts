@@ -9,6 +9,7 @@ import type {
   LoggingConfig as WireLoggingConfig,
   UpdateFunctionConfigurationRequest,
 } from "@aws-sdk/client-lambda";
+import { invariant } from "../../core/invariant.ts";
 import type { LoggingConfig } from "../../core/function-record.ts";
 import type { FunctionSettings } from "../../control-plane/functions/life-cycle.ts";
 import { absentRuntimeMessage, classifyRuntime } from "../../runtimes/identifiers.ts";
@@ -37,17 +38,18 @@ export function settingsOfNew(name: string, request: CreateFunctionRequest, host
   const { Runtime, Handler, Environment } = request;
   const architecture = architectureOf(request.Architectures, host) ?? host.architecture;
   if (Environment?.Variables !== undefined) checkEnvironment(Environment.Variables);
-  if (Runtime === undefined || Handler === undefined || Handler === "") {
+  if (Runtime === undefined || Handler === undefined) {
     throw invalidParameter(
       "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
     );
   }
   checkRuntime(Runtime, host);
+  invariant(request.Role !== undefined, "the wire takes no creation without a role");
   return {
     description: request.Description ?? defaults.description,
     runtime: Runtime,
     handler: Handler,
-    role: request.Role ?? "",
+    role: request.Role,
     memoryMiB: request.MemorySize ?? defaults.memoryMiB,
     timeoutSeconds: request.Timeout ?? defaults.timeoutSeconds,
     ephemeralStorageMiB: request.EphemeralStorage?.Size ?? defaults.ephemeralStorageMiB,
@@ -71,7 +73,7 @@ export function changesOf(
   return {
     ...(request.Description === undefined ? {} : { description: request.Description }),
     ...(Runtime === undefined ? {} : { runtime: Runtime }),
-    ...(Handler === undefined || Handler === "" ? {} : { handler: Handler }),
+    ...(Handler === undefined ? {} : { handler: Handler }),
     ...(request.Role === undefined ? {} : { role: request.Role }),
     ...(request.MemorySize === undefined ? {} : { memoryMiB: request.MemorySize }),
     ...(request.Timeout === undefined ? {} : { timeoutSeconds: request.Timeout }),

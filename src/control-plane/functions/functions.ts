@@ -4,6 +4,7 @@
  * taken up again after a crash.
  */
 import type { Clock, Timer } from "../../core/clock.ts";
+import { Gate } from "../../core/gate.ts";
 import type { FunctionRecord } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
 import type { Digest, Engine } from "../../engine/contract.ts";
@@ -60,8 +61,8 @@ export class Functions {
   readonly #clock: Clock;
   readonly #newId: () => string;
   readonly accountConcurrency: number;
-  /** The last change of a reservation in each account and region: their sum is checked one at a time. */
-  readonly #reservations = new Map<string, Promise<unknown>>();
+  /** One at a time, since their sum is bounded. */
+  readonly #reservations = new Gate(1);
   #nextCollection: Timer | undefined;
   #restoring: Promise<void> = Promise.resolve();
   #closed = false;
@@ -150,18 +151,7 @@ export class Functions {
 
   /** `undefined` takes the reservation away. */
   async reserveConcurrency(scope: Scope, name: string, concurrency: number | undefined): Promise<void> {
-    const account = `${scope.account} ${scope.region}`;
-    const before = this.#reservations.get(account) ?? Promise.resolve();
-    const reservation = before.then(
-      async () => this.#reserve(scope, name, concurrency),
-      async () => this.#reserve(scope, name, concurrency),
-    );
-    this.#reservations.set(account, reservation);
-    try {
-      await reservation;
-    } finally {
-      if (this.#reservations.get(account) === reservation) this.#reservations.delete(account);
-    }
+    await this.#reservations.run(async () => this.#reserve(scope, name, concurrency));
   }
 
   /** Sets and removes tags in one step. */

@@ -3,6 +3,7 @@
  * runtime is here, then lets the record go on. What a crash interrupted is taken up again at the next start.
  */
 import type { Clock, Timer } from "../../core/clock.ts";
+import { Gate } from "../../core/gate.ts";
 import { ApiError } from "../../core/errors.ts";
 import { functionArn, type FunctionConfiguration, type FunctionRecord } from "../../core/function-record.ts";
 import type { CodeArchives } from "./code-archives.ts";
@@ -11,6 +12,9 @@ import { isInProgress, prepared, preparationFailed, type Moment, type Preparatio
 
 /** Waits between attempts when the disk or the engine refuses, in ms; after the last the change has failed. */
 const retryDelaysMs = [100, 1000, 10_000] as const;
+
+/** Changes prepared at once: each holds its archive in memory. */
+const preparationsAtOnceMax = 4;
 
 /** Which runtimes can run functions here. */
 export interface AvailableRuntimes {
@@ -33,6 +37,7 @@ export class Preparation {
   readonly #moment: () => Moment;
   /** By function ARN and generation, so that one change is prepared once. */
   readonly #running = new Map<string, Promise<void>>();
+  readonly #gate = new Gate(preparationsAtOnceMax);
   readonly #retries = new Set<Timer>();
   #closed = false;
 
@@ -64,28 +69,32 @@ export class Preparation {
   #attempt(record: FunctionRecord, attempt: number): void {
     const change = `${functionArn(record.scope, record.name)} ${record.latest.generation}`;
     if (this.#closed || this.#running.has(change)) return;
-    const running = this.#prepare(record, attempt).finally(() => this.#running.delete(change));
-    this.#running.set(change, running);
+    this.#running.set(change, this.#run(change, record, attempt));
   }
 
-  /** Never rejects: what fails is tried again, and then is the function's failure. */
-  async #prepare(record: FunctionRecord, attempt: number): Promise<void> {
+  async #run(change: string, record: FunctionRecord, attempt: number): Promise<void> {
+    const retryDelayMs = await this.#gate.run(async () => this.#prepare(record, attempt));
+    this.#running.delete(change);
+    if (retryDelayMs !== undefined) this.#retryLater(record, attempt + 1, retryDelayMs);
+  }
+
+  /** Never rejects: what fails is tried again after the delay that it returns, and then is the function's failure. */
+  async #prepare(record: FunctionRecord, attempt: number): Promise<number | undefined> {
+    if (this.#closed) return undefined;
     try {
       const failure = await this.#problemOf(record.latest);
       await this.#finish(record, failure);
     } catch (error) {
       // Gone meanwhile: nothing is left to be prepared.
-      if (error instanceof ApiError && error.code === "ResourceNotFoundException") return;
-      const delayMs = retryDelaysMs[attempt];
-      if (delayMs !== undefined) {
-        this.#retryLater(record, attempt + 1, delayMs);
-        return;
-      }
+      if (error instanceof ApiError && error.code === "ResourceNotFoundException") return undefined;
+      const retryDelayMs = retryDelaysMs[attempt];
+      if (retryDelayMs !== undefined) return retryDelayMs;
       const reason = `The code could not be made ready: ${(error as Error).message}`;
       await this.#finish(record, { reason, reasonCode: "InternalError" }).catch(() => {
         // Not even that can be written: the record stays in progress and is taken up at the next start.
       });
     }
+    return undefined;
   }
 
   async #problemOf({ codeDigest, runtime }: FunctionConfiguration): Promise<PreparationFailure | undefined> {
@@ -110,6 +119,7 @@ export class Preparation {
   }
 
   #retryLater(record: FunctionRecord, attempt: number, delayMs: number): void {
+    if (this.#closed) return;
     const timer = this.#clock.after(delayMs, () => {
       this.#retries.delete(timer);
       this.#attempt(record, attempt);
