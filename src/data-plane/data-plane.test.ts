@@ -6,6 +6,7 @@ import { configurationOf, DataPlaneWorld, scope, settle } from "../../test/suppo
 import { environmentWaitMsMax, settleGraceMsMax, settleGraceMsMin } from "./assignment/environment-table.ts";
 import { startAttemptsMax, startRetryMs, workerWaitMsMax } from "./assignment/environment-starter.ts";
 import type { InvokeOutcome } from "./frontend/contract.ts";
+import { tickMs } from "./scaling/pool-keeper.ts";
 
 function executed(outcome: InvokeOutcome): Extract<InvokeOutcome, { kind: "executed" }> {
   assert(outcome.kind === "executed", outcome.kind);
@@ -653,9 +654,11 @@ test("pools follow the functions that exist and the cold starts of late", async 
 
   const burst = Array.from({ length: 10 }, () => world.invoke("small"));
   await settle();
-  world.clock.advance(50);
+  world.clock.advance(1);
   await Promise.all(burst);
-  assert.deepEqual(targets()[0], [128, 12]);
+  assert.deepEqual(targets()[0], [128, 2]);
+  world.clock.advance(tickMs);
+  assert.deepEqual(targets()[0], [128, 11]);
 
   await world.delete("large");
   world.clock.advance(600_000);

@@ -1,6 +1,7 @@
 /**
- * Keeps every worker's pool targets in step with the functions that exist and with recent cold starts: soon after a
- * change, and on a slow tick while demand fades. Workers share a class's target equally.
+ * Keeps every worker's pool targets in step with the functions that exist, soon after a change, and with recent cold
+ * starts, on a slow tick: booting sandboxes in the middle of a burst would take the processors from the very requests
+ * that it is for. Workers share a class's target equally.
  */
 import type { Clock, Timer } from "../../core/clock.ts";
 import type { FunctionConfiguration } from "../../core/function-record.ts";
@@ -10,8 +11,8 @@ import { ColdStartDemand, poolClassKey, poolTargets, type PoolBounds, type PoolC
 
 /** Changes that follow one another within this time are sent as one. */
 const settleMs = 50;
-/** How often targets are computed anew while nothing changes but time. */
-const tickMs = 10_000;
+/** How often targets follow demand. */
+export const tickMs = 10_000;
 
 export type ResolveRuntime = (identifier: string) => RuntimePack | undefined;
 
@@ -54,9 +55,7 @@ export class PoolKeeper {
   /** An environment of this function is being started on demand. */
   observeColdStart(configuration: FunctionConfiguration): void {
     const poolClass = poolClassOf(configuration, this.#resolveRuntime);
-    if (poolClass === undefined) return;
-    this.#demand.observe(poolClassKey(poolClass), this.#clock.now());
-    this.changed();
+    if (poolClass !== undefined) this.#demand.observe(poolClassKey(poolClass), this.#clock.now());
   }
 
   /** Functions or workers are not what they were. */
