@@ -33,7 +33,7 @@ export const stateSchema: Schema = {
        receive_count INTEGER NOT NULL DEFAULT 0,
        PRIMARY KEY (queue, sequence)
      ) WITHOUT ROWID;
-     CREATE INDEX message_due ON message (queue, is_head, visible_at_ms, receive_count);
+     CREATE INDEX message_due ON message (queue, is_head, visible_at_ms, sequence, receive_count);
      CREATE INDEX message_group ON message (queue, group_name, sequence) WHERE group_name IS NOT NULL;
 
      -- Apart from the rows that every receive rewrites.

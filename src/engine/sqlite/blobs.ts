@@ -63,9 +63,11 @@ export class FileBlobs implements Blobs {
     return this.#run(async () => (await unlessAbsent(access(this.#path(digest)).then(() => true))) ?? false);
   }
 
-  delete(digest: Digest): Promise<void> {
-    return this.#run(async () => {
-      await this.#deletionsHeld;
+  async delete(digest: Digest): Promise<void> {
+    this.#lifetime.requireOpen();
+    // Not counted as under way meanwhile: a backup must not keep packages from being stored.
+    await this.#deletionsHeld;
+    await this.#run(async () => {
       await rm(this.#path(digest), { force: true });
       await this.#syncFolder();
     });
@@ -95,8 +97,9 @@ export class FileBlobs implements Blobs {
     }
   }
 
-  /** Resolves when all that was under way has ended. */
+  /** Resolves when all that was under way, a backup included, has ended. */
   async drained(): Promise<void> {
+    await this.#deletionsHeld;
     await Promise.allSettled(this.#underway);
   }
 

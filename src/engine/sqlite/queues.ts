@@ -2,12 +2,14 @@
  * The statements of queues, for the writing thread. Each step of a receive is a search in an index that starts with the
  * queue, so that no queue pays for another's messages, nor a receive for those that are held back.
  */
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import type { MessageInput, QueueCounts, QueueStore, Receipt, StoredMessage } from "../front/stores.ts";
 import type { KeyRange } from "../keys.ts";
 import { answerBytesMax } from "../limits.ts";
 import type { Counter } from "./counter.ts";
 import { Dedup } from "./dedup.ts";
+import { queueStatements } from "./queue-statements.ts";
+import { prepareAll, type Prepared } from "./statements.ts";
 
 interface Candidate {
   readonly sequence: number;
@@ -17,13 +19,12 @@ interface Candidate {
 export class SqliteQueues implements QueueStore {
   readonly #sequences: Counter;
   readonly #dedup: Dedup;
-  readonly #statements: Record<keyof typeof statements, StatementSync>;
+  readonly #statements: Prepared<typeof queueStatements>;
 
   constructor(database: DatabaseSync, sequences: Counter) {
     this.#sequences = sequences;
     this.#dedup = new Dedup(database);
-    const prepared = Object.entries(statements).map(([name, sql]) => [name, database.prepare(sql)]);
-    this.#statements = Object.fromEntries(prepared) as Record<keyof typeof statements, StatementSync>;
+    this.#statements = prepareAll(database, queueStatements);
   }
 
   open({ name, dedupWindowMs }: Parameters<QueueStore["open"]>[0]): number {
@@ -166,44 +167,3 @@ export class SqliteQueues implements QueueStore {
     };
   }
 }
-
-const statements = {
-  makeQueue: "INSERT INTO queue (name, dedup_window_ms) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
-  queueByName: "SELECT id FROM queue WHERE name = ?",
-  queueById: "SELECT dedup_window_ms, messages FROM queue WHERE id = ?",
-  listQueues: "SELECT name FROM queue WHERE name >= ? AND name < ? ORDER BY name",
-  removeQueue: "DELETE FROM queue WHERE id = ?",
-  count: "UPDATE queue SET messages = messages + ? WHERE id = ?",
-  resetCount: "UPDATE queue SET messages = 0 WHERE id = ?",
-
-  firstOfGroup: "SELECT 1 FROM message WHERE queue = ? AND group_name = ? LIMIT 1",
-  addMessage: `INSERT INTO message (queue, sequence, group_name, is_head, sent_at_ms, visible_at_ms)
-    VALUES (?, ?, ?, ?, ?, ?)`,
-  addBody: "INSERT INTO message_body (sequence, id, attributes, body) VALUES (?, ?, ?, ?)",
-
-  dueHeads: `SELECT sequence, group_name AS "group" FROM message
-    WHERE queue = ? AND is_head = 1 AND visible_at_ms <= ? ORDER BY visible_at_ms, sequence LIMIT ?`,
-  followers: `SELECT sequence, visible_at_ms FROM message
-    WHERE queue = ? AND group_name = ? AND sequence > ? ORDER BY sequence LIMIT ?`,
-  nextDue: "SELECT min(visible_at_ms) AS at FROM message WHERE queue = ? AND is_head = 1 AND visible_at_ms > ?",
-  take: `UPDATE message SET visible_at_ms = ?, first_received_at_ms = coalesce(first_received_at_ms, ?),
-      receive_count = receive_count + 1
-    WHERE queue = ? AND sequence = ?
-    RETURNING group_name, sent_at_ms, first_received_at_ms, receive_count`,
-  body: "SELECT id, attributes, body FROM message_body WHERE sequence = ?",
-
-  removeMessage: `DELETE FROM message WHERE queue = ? AND sequence = ? AND receive_count = ? AND receive_count > 0
-    RETURNING group_name, is_head`,
-  removeBody: "DELETE FROM message_body WHERE sequence = ?",
-  promote: `UPDATE message SET is_head = 1 WHERE queue = ? AND sequence =
-    (SELECT min(sequence) FROM message WHERE queue = ? AND group_name = ?)`,
-  changeVisibility: `UPDATE message SET visible_at_ms = ?
-    WHERE queue = ? AND sequence = ? AND receive_count = ? AND receive_count > 0`,
-  removeBodies: "DELETE FROM message_body WHERE sequence IN (SELECT sequence FROM message WHERE queue = ?)",
-  removeMessages: "DELETE FROM message WHERE queue = ?",
-
-  invisible: `SELECT coalesce(sum(receive_count > 0), 0) AS in_flight, coalesce(sum(receive_count = 0), 0) AS delayed
-    FROM message WHERE queue = $queue AND is_head IN (0, 1) AND visible_at_ms > $now`,
-  oldestVisible: `SELECT sent_at_ms FROM message NOT INDEXED
-    WHERE queue = ? AND visible_at_ms <= ? ORDER BY sequence LIMIT 1`,
-} as const;

@@ -2,8 +2,9 @@
  * Reads a stream window by window: a window is a range of positions small enough that appends need not wait long. For
  * one shard it holds the shard's next entries; for several, the next zone that has entries of the wanted time.
  */
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import type { ReadInput, ReadSlice } from "../front/stores.ts";
+import { prepareAll, type Prepared } from "./statements.ts";
 
 /** Windows read in one slice of work: some milliseconds. */
 const windowsPerSlice = 8;
@@ -19,11 +20,10 @@ interface Window {
 type Row = Record<string, unknown>;
 
 export class StreamReads {
-  readonly #statements: Record<keyof typeof statements, StatementSync>;
+  readonly #statements: Prepared<typeof readStatements>;
 
   constructor(database: DatabaseSync) {
-    const prepared = Object.entries(statements).map(([name, sql]) => [name, database.prepare(sql)]);
-    this.#statements = Object.fromEntries(prepared) as Record<keyof typeof statements, StatementSync>;
+    this.#statements = prepareAll(database, readStatements);
   }
 
   read(input: ReadInput): ReadSlice {
@@ -101,7 +101,7 @@ const selectZone = `SELECT zone FROM zone
   WHERE stream = ? AND zone BETWEEN ? AND ? AND last_ms >= ? AND first_ms <= ? ORDER BY zone`;
 const selectShard = "SELECT position FROM entry WHERE shard = ? AND position BETWEEN ? AND ? ORDER BY position";
 
-const statements = {
+export const readStatements = {
   stream: "SELECT id FROM stream WHERE name = ?",
   shard: "SELECT id FROM shard WHERE stream = ? AND name = ?",
   entries: ofStream,

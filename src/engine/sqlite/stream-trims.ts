@@ -1,8 +1,9 @@
 /** Takes entries out of streams, a few zones in one slice of work, and keeps the sums of streams and shards true. */
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import type { StreamStore } from "../front/stores.ts";
 import { entryOverheadBytes } from "../limits.ts";
 import type { Counter } from "./counter.ts";
+import { prepareAll, type Prepared } from "./statements.ts";
 
 /** Zones (of 1024 entries) emptied in one slice of work. */
 const zonesPerSlice = 8;
@@ -11,12 +12,11 @@ const entriesPerSlice = 4096;
 
 export class StreamTrims {
   readonly #floor: Counter;
-  readonly #statements: Record<keyof typeof statements, StatementSync>;
+  readonly #statements: Prepared<typeof trimStatements>;
 
   constructor(database: DatabaseSync, floor: Counter) {
     this.#floor = floor;
-    const prepared = Object.entries(statements).map(([name, sql]) => [name, database.prepare(sql)]);
-    this.#statements = Object.fromEntries(prepared) as Record<keyof typeof statements, StatementSync>;
+    this.#statements = prepareAll(database, trimStatements);
   }
 
   /** True when nothing is left to do. */
@@ -112,7 +112,7 @@ const chosen = `stream = $stream AND position BETWEEN ($zone << 10) AND min($upT
   AND timestamp_ms < $beforeMs`;
 const size = `length(data) + ${entryOverheadBytes}`;
 
-const statements = {
+export const trimStatements = {
   stream: "SELECT id FROM stream WHERE name = ?",
   bytes: "SELECT bytes FROM stream WHERE id = ?",
   lastPosition: "SELECT last_position FROM stream WHERE id = ?",

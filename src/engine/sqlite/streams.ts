@@ -1,11 +1,12 @@
 /** The statements of streams, for their writing thread: appends and what is known of streams and shards. */
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import type { EntryInput, ReadInput, ReadSlice, StreamStore } from "../front/stores.ts";
 import { compareText, type KeyRange } from "../keys.ts";
 import { entryOverheadBytes } from "../limits.ts";
 import type { Counter } from "./counter.ts";
 import { StreamReads } from "./stream-reads.ts";
 import { StreamTrims } from "./stream-trims.ts";
+import { prepareAll, type Prepared } from "./statements.ts";
 
 interface ShardGain {
   readonly firstTimestampMs: number;
@@ -19,14 +20,13 @@ export class SqliteStreams implements StreamStore {
   readonly #floor: Counter;
   readonly #reads: StreamReads;
   readonly #trims: StreamTrims;
-  readonly #statements: Record<keyof typeof statements, StatementSync>;
+  readonly #statements: Prepared<typeof streamStatements>;
 
   constructor(database: DatabaseSync, floor: Counter) {
     this.#floor = floor;
     this.#reads = new StreamReads(database);
     this.#trims = new StreamTrims(database, floor);
-    const prepared = Object.entries(statements).map(([name, sql]) => [name, database.prepare(sql)]);
-    this.#statements = Object.fromEntries(prepared) as Record<keyof typeof statements, StatementSync>;
+    this.#statements = prepareAll(database, streamStatements);
   }
 
   append({ stream: name, entries }: Parameters<StreamStore["append"]>[0]): number {
@@ -105,7 +105,7 @@ export class SqliteStreams implements StreamStore {
   }
 }
 
-const statements = {
+export const streamStatements = {
   stream: "SELECT id, last_position FROM stream WHERE name = ?",
   makeStream: "INSERT INTO stream (name, last_position) VALUES (?, ?) RETURNING id, last_position",
   gainStream: "UPDATE stream SET last_position = ?, bytes = bytes + ? WHERE id = ?",
