@@ -64,7 +64,11 @@ test("a connection that either side drops is dropped on the other", async () => 
 
 test("a function that opens connections without end gets 64 of them", async () => {
   await withFront(async (port, taken) => {
-    const callers = Array.from({ length: 200 }, () => connect(port, "127.0.0.1").on("error", () => undefined).resume());
+    const callers = Array.from({ length: 200 }, () =>
+      connect(port, "127.0.0.1")
+        .on("error", () => undefined)
+        .resume(),
+    );
     await until(() => callers.filter(({ closed }) => closed).length === 200 - 64);
     await until(() => taken.length === 64);
     for (const caller of callers) caller.destroy();

@@ -90,7 +90,9 @@ test("hands an event to the runtime with all its headers", async () => {
   using api = new Served();
   const next = api.client.next();
   await until(() => api.nexts === 1);
-  api.session.deliver(event({ clientContext: `{"custom":{"ä":"\n😀"}}`, cognitoIdentity: `{"cognitoIdentityId":"x"}` }));
+  api.session.deliver(
+    event({ clientContext: `{"custom":{"ä":"\n😀"}}`, cognitoIdentity: `{"cognitoIdentityId":"x"}` }),
+  );
 
   const { status, headers, body } = await next;
 
@@ -247,9 +249,7 @@ test("a response that breaks off is none: the runtime may send it again", async 
   while (answer.status === 403);
 
   assert.equal(answer.status, 202);
-  assert.deepEqual(api.results, [
-    { kind: "success", payload: Buffer.from("whole"), contentType: "application/json" },
-  ]);
+  assert.deepEqual(api.results, [{ kind: "success", payload: Buffer.from("whole"), contentType: "application/json" }]);
 });
 
 test("a runtime that lost its connection gets the running invocation again", async () => {

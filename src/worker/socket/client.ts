@@ -130,7 +130,9 @@ class RemoteWorker implements WorkerConnection {
         this.#isReady = true;
         return this.#ready.resolve();
       case "value":
-        this.#calls.get(header.number)?.resolve(payload.length === 0 ? undefined : JSON.parse(payload.toString("utf8")));
+        this.#calls
+          .get(header.number)
+          ?.resolve(payload.length === 0 ? undefined : JSON.parse(payload.toString("utf8")));
         this.#calls.delete(header.number);
         return;
       case "error":
