@@ -9,7 +9,7 @@ import fc from "fast-check";
 import { systemClock } from "../core/clock.ts";
 import { unzippedBytesMax, zippedBytesMax, type PackageStore } from "./contract.ts";
 import { openPackageStore } from "./package-store.ts";
-import { buildZip, directoryMode, linkMode, type ZipInput } from "./testing/build-zip.ts";
+import { buildZip, directoryMode, linkMode, type ZipInput } from "../../test/support/build-zip.ts";
 
 const bootId = "11111111-0000-4000-8000-000000000000";
 const nextBootId = "22222222-0000-4000-8000-000000000000";

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, test } from "node:test";
 import fc from "fast-check";
-import { context, LambdaBench, role, validRequest, zip } from "./testing/lambda-bench.ts";
+import { context, LambdaBench, role, validRequest, zip } from "../../../test/support/lambda-bench.ts";
 
 const arn = (name: string): string => `arn:aws:lambda:us-east-1:000000000000:function:${name}`;
 let lambda: LambdaBench;

@@ -9,6 +9,7 @@
  */
 import { isUtf8 } from "node:buffer";
 import { setImmediate } from "node:timers/promises";
+import { hexOf, isDigit, isHexDigit, isIdentifierPart, isIdentifierStart, isSpace, nameOf } from "./json-bytes.ts";
 
 const source = "Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled)";
 const anyValue = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
@@ -323,34 +324,4 @@ class Scanner {
     }
     return `[${source}; line: ${line}, column: ${at - lineStart + 1}]`;
   }
-}
-
-function isDigit(byte: number | undefined): boolean {
-  return byte !== undefined && byte >= zero && byte <= 0x39;
-}
-
-function isHexDigit(byte: number): boolean {
-  return isDigit(byte) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66);
-}
-
-function isSpace(byte: number | undefined): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
-}
-
-/** The parser looks at one byte, as if it were a Latin-1 character. */
-function isIdentifierStart(byte: number): boolean {
-  return /^[\p{L}_$]$/u.test(String.fromCharCode(byte));
-}
-
-function isIdentifierPart(byte: number): boolean {
-  return isIdentifierStart(byte) || isDigit(byte);
-}
-
-function nameOf(byte: number): string {
-  const isControl = byte < 0x20 || (byte >= 0x7f && byte < 0xa0);
-  return isControl ? `(CTRL-CHAR, code ${byte})` : `'${String.fromCharCode(byte)}' (code ${byte})`;
-}
-
-function hexOf(byte: number): string {
-  return `0x${byte.toString(16)}`;
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import type { InvokeOutcome } from "../../data-plane/frontend/contract.ts";
 import type { InvocationReport } from "../../worker/contract.ts";
-import { context, LambdaBench } from "./testing/lambda-bench.ts";
+import { context, LambdaBench } from "../../../test/support/lambda-bench.ts";
 
 let lambda: LambdaBench;
 

@@ -10,7 +10,7 @@ import type { Engine } from "../../engine/contract.ts";
 import { createMemoryEngine } from "../../engine/memory/memory-engine.ts";
 import type { PackageStore } from "../../packages/contract.ts";
 import { openPackageStore } from "../../packages/package-store.ts";
-import { buildZip } from "../../packages/testing/build-zip.ts";
+import { buildZip } from "../../../test/support/build-zip.ts";
 import { Functions } from "./functions.ts";
 import type { FunctionSettings } from "./life-cycle.ts";
 

@@ -5,16 +5,16 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { ManualClock } from "../../../core/manual-clock.ts";
-import { Functions } from "../../../control-plane/functions/functions.ts";
-import type { Frontend, InvokeOutcome, InvokeRequest } from "../../../data-plane/frontend/contract.ts";
-import type { Engine } from "../../../engine/contract.ts";
-import { createMemoryEngine } from "../../../engine/memory/memory-engine.ts";
-import { openPackageStore } from "../../../packages/package-store.ts";
-import { buildZip } from "../../../packages/testing/build-zip.ts";
-import type { CallContext } from "../../service.ts";
-import { CodeLinks } from "../code-links.ts";
-import { createLambdaHandlers } from "../lambda-handlers.ts";
+import { ManualClock } from "../../src/core/manual-clock.ts";
+import { Functions } from "../../src/control-plane/functions/functions.ts";
+import type { Frontend, InvokeOutcome, InvokeRequest } from "../../src/data-plane/frontend/contract.ts";
+import type { Engine } from "../../src/engine/contract.ts";
+import { createMemoryEngine } from "../../src/engine/memory/memory-engine.ts";
+import { openPackageStore } from "../../src/packages/package-store.ts";
+import { buildZip } from "./build-zip.ts";
+import type { CallContext } from "../../src/aws/service.ts";
+import { CodeLinks } from "../../src/aws/lambda/code-links.ts";
+import { createLambdaHandlers } from "../../src/aws/lambda/lambda-handlers.ts";
 
 export const role = "arn:aws:iam::000000000000:role/any";
 
