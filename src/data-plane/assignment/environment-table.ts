@@ -37,7 +37,7 @@ interface Waiter {
  * again, and a client that calls again the moment it has its answer does not make its function grow.
  */
 export const settleGraceMsMin = 5;
-export const settleGraceMsMax = 100;
+export const settleGraceMsMax = 1000;
 /** Weight of the newest start in the running mean. */
 const startWeight = 0.25;
 
