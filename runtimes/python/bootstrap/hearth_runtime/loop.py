@@ -11,7 +11,7 @@ from .client import RuntimeApiClient
 from .context import LambdaContext
 from .faults import error_result, error_type_header
 from .handler import find_handler, set_search_path
-from .marshal_json import read_event, to_json, write_response
+from .marshal_json import json_bytes, read_event, write_response
 
 _API = "/2018-06-01/runtime"
 
@@ -50,7 +50,7 @@ def main():
         result = error_result(error)
         logs.write_error(result)
         header = error_type_header(result["errorType"])
-        client.post(_API + "/init/error", to_json(result).encode(), extra_headers=header)
+        client.post(_API + "/init/error", json_bytes(result), extra_headers=header)
         sys.exit(1)
 
     answer = client.get(_INVOCATION_PATHS.next)
@@ -101,7 +101,7 @@ def _serve(client, handler, answer, paths):
         result = error_result(error, request_id)
         logs.write_error(result)
         header = error_type_header(result["errorType"])
-        client.post(paths.error % request_id, to_json(result).encode(), extra_headers=header)
+        client.post(paths.error % request_id, json_bytes(result), extra_headers=header)
         return client.get(paths.next)
     path = paths.response % request_id
     if len(body) <= _PIPELINED_BYTES_MAX:

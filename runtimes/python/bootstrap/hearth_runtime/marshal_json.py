@@ -32,10 +32,13 @@ class _Encoder(json.JSONEncoder):
         return _MARK + str(o)
 
 
-def to_json(value):
+def json_bytes(value):
     encoder = _Encoder(ensure_ascii=_ENSURE_ASCII)
     text = encoder.encode(value)
-    return _MARKED.sub(r"\1", text) if encoder.has_decimals else text
+    if encoder.has_decimals:
+        text = _MARKED.sub(r"\1", text)
+    # Half a surrogate pair has no UTF-8 form, but a JSON escape that Python writes the same way.
+    return text.encode("utf-8", "backslashreplace")
 
 
 def read_event(body, content_type):
@@ -52,6 +55,6 @@ def write_response(response):
     if isinstance(response, bytes):
         return response, "application/unknown"
     try:
-        return to_json(response).encode(), "application/json"
+        return json_bytes(response), "application/json"
     except Exception as error:
         raise Fault("MarshalError", "Unable to marshal response: %s" % error) from None
