@@ -306,6 +306,48 @@ test("an event stream that fails ends with the error", async () => {
   assert.equal(failure["message"], "broken off");
 });
 
+test("a stream goes at the pace of the client, and ends when the client does", async () => {
+  let yielded = 0;
+  const { promise: ended, resolve } = Promise.withResolvers<void>();
+  const handlers: Handlers = {
+    InvokeWithResponseStream: () => ({
+      EventStream: (async function* () {
+        try {
+          for (;;) {
+            yielded++;
+            yield { PayloadChunk: { Payload: Buffer.alloc(1024 * 1024) } };
+          }
+        } finally {
+          resolve();
+        }
+      })(),
+    }),
+  };
+  await using loopback = await startLoopback({ services: services({ lambda: handlers }) });
+  const socket = connect(loopback.port, "127.0.0.1");
+  socket.write(post("/2021-11-15/functions/f/response-streaming-invocations", "1"));
+  await once(socket, "readable");
+
+  // Nobody reads: what the socket's buffers take is all that is made.
+  socket.destroy();
+  await ended;
+
+  assert(yielded < 100, `${yielded} chunks`);
+});
+
+test("an answer that the model has no form for is a reported bug", async () => {
+  const failures: unknown[] = [];
+  await using loopback = await startLoopback({
+    services: services({ lambda: { ListFunctions: () => ({ Functions: "none" }) } }),
+    onError: (error) => failures.push(error),
+  });
+
+  const answer = await sendRaw(loopback.port, "GET /2015-03-31/functions HTTP/1.1\r\nhost: x\r\n\r\n");
+
+  assert.equal(answer?.status, 500);
+  assert.equal(failures.length, 1);
+});
+
 test("web pages of other origins are refused, pages of the endpoint itself are not", async () => {
   await using loopback = await startLoopback({ services: services({ lambda: { ListFunctions: () => ({}) } }) });
   const list = async (...headers: string[]): Promise<number | undefined> => {

@@ -205,21 +205,22 @@ class Dispatcher {
   async #refuse(exchange: Exchange, error: unknown): Promise<void> {
     const { request, response, requestId, addressing, destination } = exchange;
     if (error instanceof ClientGoneError || response.destroyed) return;
-    if (response.headersSent) {
-      // The head is out: the client must not take what came so far for the whole.
-      this.#options.onError(error, failureContext(exchange));
-      response.destroy();
-      return;
-    }
-    const { model, protocol } =
-      destination === undefined
-        ? this.#directory.stranger(addressing)
-        : { model: destination.entry.model, protocol: destination.protocol };
-    const described = this.#describe(exchange, error, model, protocol);
-    const answer = protocol.encodeError(described, requestId);
-    const retryAfter = described.retryAfterSeconds;
-    const further = retryAfter === undefined ? undefined : new Map([["retry-after", String(retryAfter)]]);
     try {
+      if (response.headersSent) {
+        // The head is out: the client must not take what came so far for the whole.
+        this.#options.onError(error, failureContext(exchange));
+        request.socket.destroy();
+        return;
+      }
+      const { model, protocol } =
+        destination === undefined
+          ? this.#directory.stranger(addressing)
+          : { model: destination.entry.model, protocol: destination.protocol };
+      const described = this.#describe(exchange, error, model, protocol);
+      const { retryAfterSeconds } = described;
+      const further =
+        retryAfterSeconds === undefined ? undefined : new Map([["retry-after", String(retryAfterSeconds)]]);
+      const answer = protocol.encodeError(described, requestId);
       await sendAnswer(response, answer, { requestId, further, isHead: addressing.method === "HEAD" });
     } catch (failure) {
       this.#options.onError(failure, failureContext(exchange));

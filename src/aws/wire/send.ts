@@ -1,5 +1,4 @@
 /** Writes an answer: head, body or stream, with the request's id, at the pace of the client. */
-import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { headerText } from "./http-bindings.ts";
 import type { Answer } from "./protocol.ts";
@@ -36,9 +35,21 @@ export async function sendAnswer(response: ServerResponse, answer: Answer, optio
     else response.end(body);
     return;
   }
+  response.flushHeaders();
   for await (const chunk of body) {
     if (response.destroyed) return;
-    if (!response.write(chunk)) await Promise.race([once(response, "drain"), once(response, "close")]);
+    if (!response.write(chunk)) await drained(response);
   }
   response.end();
+}
+
+/** Resolves when the client has taken what was written, or is gone. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off("drain", done).off("close", done);
+      resolve();
+    };
+    response.on("drain", done).on("close", done);
+  });
 }
