@@ -41,7 +41,7 @@ async function startWorker(config: Config): Promise<{ readonly detail: string; s
     uidBase: config.uidBase,
     volumes,
     ...(egress === undefined ? {} : { egress }),
-    serveDns: (datagramFd) => serveDns({ datagramFd, egress: "open", upstream, clock }),
+    serveDns: (datagramFd, streamFd) => serveDns({ datagramFd, streamFd, egress: "open", upstream, clock }),
     cgroupParent: `hearth-${instance.id}`,
   });
   const recovered = await driver.recover();

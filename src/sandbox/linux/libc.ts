@@ -105,6 +105,29 @@ export function waitForExit(pid: number): WaitStatus | undefined {
   return signal === 0 ? { code: (word >> 8) & 0xff } : { signal };
 }
 
+const waitid = checked<[number, number, Uint8Array, number]>(
+  "waitid",
+  library.func("int waitid(int type, uint id, _Inout_ void *information, int options)"),
+);
+
+/** The pid of some child that has ended and that nobody has asked for yet; undefined when there is none. */
+export function peekExited(): number | undefined {
+  const P_ALL = 0;
+  const WNOHANG = 1;
+  const WEXITED = 4;
+  const WNOWAIT = 0x0100_0000;
+  // siginfo_t is 128 bytes; the pid comes after four ints.
+  const information = new Uint8Array(128);
+  try {
+    waitid(P_ALL, 0, information, WNOHANG | WEXITED | WNOWAIT);
+  } catch (error) {
+    if (error instanceof SystemCallError && error.code === "ECHILD") return undefined;
+    throw error;
+  }
+  const pid = new DataView(information.buffer).getInt32(16, true);
+  return pid === 0 ? undefined : pid;
+}
+
 export const fchdir = checked<[fd: number]>("fchdir", library.func("int fchdir(int fd)"));
 
 const flock = checked<[number, number]>("flock", library.func("int flock(int fd, int operation)"));

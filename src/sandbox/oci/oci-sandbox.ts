@@ -41,8 +41,8 @@ const emptyMsMax = 30_000;
 
 const dnsPort = 53;
 
-/** Serves DNS on a bound UDP socket, which it owns, until closed. */
-export type ServeDns = (fd: number) => { close(): void };
+/** Serves DNS on a bound UDP socket and a listening TCP socket, which it owns from here on, until closed. */
+export type ServeDns = (datagramFd: number, streamFd: number) => { close(): void };
 
 /** What all sandboxes of a driver share. */
 export interface OciHost {
@@ -171,19 +171,22 @@ function outputStream(fd: number, undo: AsyncDisposableStack): Readable {
 
 function openListeners(host: OciHost, spec: SandboxSpec, pid: number, undo: AsyncDisposableStack): Map<number, number> {
   const listeners = new Map<number, number>();
+  const dnsSockets: number[] = [];
   undo.defer(() => {
-    for (const fd of listeners.values()) libc.close(fd);
+    for (const fd of [...listeners.values(), ...dnsSockets]) libc.close(fd);
     listeners.clear();
   });
-  const wantsDns = spec.egress === "open" && host.serveDns !== undefined;
-  let dns: number | undefined;
+  const serveDns = spec.egress === "open" ? host.serveDns : undefined;
   inNetworkNamespace(pid, () => {
     bringLoopbackUp();
     for (const port of spec.listenPorts) listeners.set(port, listenOnLoopback(port).fd);
-    if (wantsDns) dns = bindDatagramOnLoopback(dnsPort).fd;
+    if (serveDns === undefined) return;
+    dnsSockets.push(bindDatagramOnLoopback(dnsPort).fd);
+    dnsSockets.push(listenOnLoopback(dnsPort).fd);
   });
-  if (dns !== undefined) {
-    const server = host.serveDns?.(dns);
+  const [datagrams, streams] = dnsSockets.splice(0);
+  if (datagrams !== undefined && streams !== undefined) {
+    const server = serveDns?.(datagrams, streams);
     undo.defer(() => server?.close());
   }
   return listeners;

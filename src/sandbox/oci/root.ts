@@ -9,7 +9,6 @@ import {
   chmodSync,
   constants,
   copyFileSync,
-  cpSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -30,7 +29,10 @@ const standardPoints = ["/opt", "/var/lang", "/var/rapid", "/var/runtime", "/var
 
 const userSpaceNames = ["bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr"];
 
-/** Programs of the host need these; each says nothing about the host but which packages it has. */
+/**
+ * Programs of the host need these; each says nothing about the host but which packages it has. Files are copied,
+ * directories (hundreds of links) mounted.
+ */
 const sharedConfiguration = [
   "alternatives",
   "ld.so.cache",
@@ -44,9 +46,13 @@ const sharedConfiguration = [
 /** Distributions keep their interpreters' configuration here, linked from /usr/lib. */
 const sharedConfigurationPattern = /^(java|python3|ruby)/;
 
-const authorities = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
-/** Debian's, Amazon Linux's and OpenSSL's own. */
-const authorityPaths = [...authorities, "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"];
+/** Where Debian, Amazon Linux and OpenSSL itself keep the certificates of authorities. */
+const authorityPaths = [
+  "/etc/ssl/certs/ca-certificates.crt",
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+  "/etc/ssl/cert.pem",
+];
 
 const initSources = ["/usr/bin/tini-static", "/usr/local/bin/tini-static"];
 
@@ -65,8 +71,7 @@ export function prepareRoot(stateDirectory: string): SandboxRoot {
   for (const former of [directory, join(stateDirectory, "dev")]) rmSync(former, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true, mode: 0o755 });
   requireTraversable(directory);
-  const userSpace = prepareUserSpace(directory);
-  prepareEtc(directory);
+  const userSpace = [...prepareUserSpace(directory), ...prepareEtc(directory)];
   for (const point of ["proc", "dev", "tmp"]) mkdirSync(join(directory, point), { recursive: true });
   const deviceDirectory = prepareDevices(stateDirectory);
   const root = {
@@ -118,7 +123,8 @@ function prepareUserSpace(root: string): Mount[] {
   return mounts;
 }
 
-function prepareEtc(root: string): void {
+/** Returns the directories of the host's own that lie in it. */
+function prepareEtc(root: string): Mount[] {
   const write = (path: string, lines: readonly string[]): void => {
     mkdirSync(join(root, dirname(path)), { recursive: true });
     writeFileSync(join(root, path), lines.map((line) => `${line}\n`).join(""));
@@ -145,20 +151,23 @@ function prepareEtc(root: string): void {
   if (existsSync("/usr/lib/os-release")) symlinkSync("../usr/lib/os-release", join(root, "etc/os-release"));
 
   const byPattern = readdirSync("/etc").filter((entry) => sharedConfigurationPattern.test(entry));
+  const mounts: Mount[] = [];
   for (const entry of [...sharedConfiguration, ...byPattern]) {
-    const source = join("/etc", entry);
-    if (!existsSync(source)) continue;
-    mkdirSync(dirname(join(root, source)), { recursive: true });
-    // An earlier run's copy goes first: links are not copied over links.
-    rmSync(join(root, source), { recursive: true, force: true });
-    cpSync(source, join(root, source), { recursive: true, verbatimSymlinks: true });
+    const path = join("/etc", entry);
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found === undefined) continue;
+    mkdirSync(join(root, dirname(path)), { recursive: true });
+    if (found.isDirectory()) {
+      mkdirSync(join(root, path));
+      mounts.push({ source: path, target: path });
+    } else copyFileSync(path, join(root, path));
   }
   const bundle = authorityPaths.find((path) => existsSync(path));
-  if (bundle === undefined) return;
-  for (const path of authorityPaths) {
-    mkdirSync(dirname(join(root, path)), { recursive: true });
-    copyFileSync(bundle, join(root, path));
+  for (const path of bundle === undefined ? [] : authorityPaths) {
+    mkdirSync(join(root, dirname(path)), { recursive: true });
+    copyFileSync(bundle ?? "", join(root, path));
   }
+  return mounts;
 }
 
 /**
