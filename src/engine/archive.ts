@@ -55,7 +55,7 @@ export async function* describe(root: string, path: string): AsyncGenerator<Arch
   }
 }
 
-export async function digestOfFile(path: string): Promise<string> {
+async function digestOfFile(path: string): Promise<string> {
   const hash = createHash("sha256");
   await pipeline(createReadStream(path), hash);
   return hash.digest("hex");

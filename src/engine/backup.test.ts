@@ -52,11 +52,12 @@ describe("a backup", () => {
 
     await backupEngine(engine, file, ({ phase }) => phases.add(phase), { include: ["runtimes"] });
     const target = join(root, "restored");
+    mkdirSync(join(target, "lost+found"), { recursive: true });
     await restoreEngine(file, target, ({ phase }) => phases.add(phase));
 
     assert.deepEqual([...phases], ["copying", "checking", "writing", "reading", "placing"]);
     assert.deepEqual(readdirSync(root).toSorted(), ["backup.tar", "data", "restored"]);
-    assert.deepEqual(readdirSync(target).toSorted(), ["blobs", "runtimes", "state.db", "streams.db"]);
+    assert.deepEqual(readdirSync(target).toSorted(), ["blobs", "lost+found", "runtimes", "state.db", "streams.db"]);
     const restored = join(target, "runtimes", "python3.13");
     assert.equal(statSync(join(restored, "@bin", "python")).mode & 0o777, 0o755);
     assert.equal(readlinkSync(join(restored, "python3")), "@bin/python");

@@ -79,7 +79,7 @@ export async function backupEngine(
 /** Restores a backup into a directory that is empty or absent. Rejects with a DataDirectoryError that says why not. */
 export async function restoreEngine(file: string, directory: string, onProgress: OnProgress = () => {}): Promise<void> {
   const made = await mkdir(directory, { recursive: true, mode: 0o700 });
-  if ((await readdir(directory)).length > 0) {
+  if ((await contentOf(directory)).length > 0) {
     throw new DataDirectoryError(`${directory} is not empty. Restore into an empty directory.`);
   }
   const staging = join(directory, restoringFolder);
@@ -91,10 +91,15 @@ export async function restoreEngine(file: string, directory: string, onProgress:
     onProgress({ phase: "placing", ...totalOf(manifest.entries) });
     await place(manifest, staging, directory);
   } catch (error) {
-    for (const name of await readdir(directory)) await rm(join(directory, name), { recursive: true });
+    for (const name of await contentOf(directory)) await rm(join(directory, name), { recursive: true });
     if (made !== undefined) await rm(made, { recursive: true });
     throw error;
   }
+}
+
+/** What a directory holds, but for the folder that a volume's file system makes in its root. */
+async function contentOf(directory: string): Promise<string[]> {
+  return (await readdir(directory)).filter((name) => name !== "lost+found");
 }
 
 const tarOptions = { portable: true, strict: true, noDirRecurse: true, mode: 0o600 } as const;

@@ -42,7 +42,7 @@ export function openReader(directory: string, schema: Schema): DatabaseSync {
 }
 
 /** Where the copy of a database is put before its schema is changed. */
-export function safetyCopyName(schema: Schema, version: number): string {
+function safetyCopyName(schema: Schema, version: number): string {
   return `${schema.file}.schema-${version}`;
 }
 

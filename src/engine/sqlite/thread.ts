@@ -4,6 +4,7 @@
  */
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from "node:worker_threads";
 import { invariant, unreachable } from "../../core/invariant.ts";
+import { DataDirectoryError } from "../errors.ts";
 import { openStore, type Store } from "./store.ts";
 import { toFailure } from "./group-commit.ts";
 import type { Call, FromThread, ThreadSettings, ToThread } from "./protocol.ts";
@@ -20,8 +21,7 @@ try {
   store = openStore(workerData as ThreadSettings);
   answer({ kind: "opened" });
 } catch (error) {
-  const isDirectoryError = error instanceof Error && error.name === "DataDirectoryError";
-  answer({ kind: "refused", failure: toFailure(error), isDirectoryError });
+  answer({ kind: "refused", failure: toFailure(error), isDirectoryError: error instanceof DataDirectoryError });
   port.close();
 }
 
