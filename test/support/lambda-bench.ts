@@ -10,6 +10,7 @@ import { Functions } from "../../src/control-plane/functions/functions.ts";
 import type { Frontend, InvokeOutcome, InvokeRequest } from "../../src/data-plane/frontend/contract.ts";
 import type { Engine } from "../../src/engine/contract.ts";
 import { createMemoryEngine } from "../../src/engine/memory/memory-engine.ts";
+import type { PackageStore } from "../../src/packages/contract.ts";
 import { openPackageStore } from "../../src/packages/package-store.ts";
 import { buildZip } from "./build-zip.ts";
 import type { CallContext } from "../../src/aws/service.ts";
@@ -41,13 +42,14 @@ export class LambdaBench implements AsyncDisposable {
   readonly #directory: string;
   readonly #handlers: Readonly<Record<string, (input: never, context: CallContext) => unknown>>;
 
-  static async open(): Promise<LambdaBench> {
+  /** `runtimes` are those that are installed. */
+  static async open(runtimes: readonly string[] = ["nodejs24.x"]): Promise<LambdaBench> {
     const directory = await mkdtemp(join(tmpdir(), "hearth-lambda-"));
     const clock = new ManualClock();
-    return new LambdaBench(directory, clock, await openPackageStore(directory, { clock }));
+    return new LambdaBench(directory, clock, await openPackageStore(directory, { clock }), runtimes);
   }
 
-  private constructor(directory: string, clock: ManualClock, packages: Awaited<ReturnType<typeof openPackageStore>>) {
+  private constructor(directory: string, clock: ManualClock, packages: PackageStore, runtimes: readonly string[]) {
     this.#directory = directory;
     this.clock = clock;
     this.engine = createMemoryEngine({ clock, random: Math.random });
@@ -72,7 +74,7 @@ export class LambdaBench implements AsyncDisposable {
       },
       check: () => (this.outcome.kind === "executed" ? { kind: "ok" } : this.outcome),
     };
-    const installed = new Map([["nodejs24.x", { version: "24.20.0" }]]);
+    const installed = new Map(runtimes.map((identifier) => [identifier, { version: "24.20.0" }]));
     this.#handlers = createLambdaHandlers({
       functions: this.functions,
       frontend,
@@ -93,9 +95,9 @@ export class LambdaBench implements AsyncDisposable {
     return this.untilSettled(name);
   }
 
-  async untilSettled(name: string): Promise<Record<string, unknown>> {
+  async untilSettled(name: string, scope = context().scope): Promise<Record<string, unknown>> {
     for (;;) {
-      const shown = await this.call("GetFunctionConfiguration", { FunctionName: name });
+      const shown = await this.call("GetFunctionConfiguration", { FunctionName: name }, context({ scope }));
       if (shown["State"] !== "Pending" && shown["LastUpdateStatus"] !== "InProgress") return shown;
       await setImmediate();
     }
