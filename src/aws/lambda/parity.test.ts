@@ -43,8 +43,8 @@ const skip = existsSync(file) ? false : `no recorded answers at ${directory}`;
 const cases = (skip === false ? (JSON.parse(gunzipSync(readFileSync(file)).toString()) as RecordedCase[]) : []).filter(
   ({ calls, complete_trace }) => {
     const ours = calls.filter(({ service }) => service === "lambda");
-    // Some archives were too large to be recorded.
-    if (JSON.stringify(calls).includes("$b64_omitted")) return false;
+    // Code from S3 is refused here.
+    if (JSON.stringify(calls).includes('"S3Bucket"')) return false;
     return complete_trace && ours.length > 0 && ours.every(({ op }) => operations.has(op));
   },
 );
