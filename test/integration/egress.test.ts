@@ -121,6 +121,12 @@ suite("egress", { skip: isRoot ? false : "needs root" }, () => {
     const inside = await sandbox();
     await egress.connect("a", inside.pid);
 
+    const [, linkLocal = ""] =
+      /inet6 (fe80:\S+)\/64/.exec(await output("ip", "-6", "addr", "show", "dev", "up0")) ?? [];
+    assert.notEqual(linkLocal, "");
+    for (const own of ["172.31.0.1", "fd99::1", "169.254.1.1", "fe80::1%eth0", `${linkLocal}%eth0`]) {
+      assert.doesNotMatch(await inside.fetch(own, address.port), /host$/, own);
+    }
     assert.match(await inside.fetch("172.31.0.1", address.port), /refused/);
     await egress.close();
     egress = await openEgress({ instance: "t", allow: ["172.31.0.1"] });

@@ -14,6 +14,8 @@ import {
   rmSync,
   statfsSync,
   statSync,
+  truncateSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,7 +27,7 @@ import { UnavailableError } from "../../src/core/errors.ts";
 import { createSubvolume, fileSystemId } from "../../src/sandbox/tmp/btrfs-ioctl.ts";
 import { sizeSlackMiB, tmpMechanisms, type TmpMechanism } from "../../src/sandbox/tmp/contract.ts";
 import { detachBeneath, mountsBeneath } from "../../src/sandbox/tmp/mounts.ts";
-import { withDescriptor } from "../../src/sandbox/tmp/native.ts";
+import { ioctl, withDescriptor } from "../../src/sandbox/tmp/native.ts";
 import { openTmpVolumes, type TmpVolumes } from "../../src/sandbox/tmp/volumes.ts";
 
 const bytesPerMiB = 1_048_576;
@@ -115,6 +117,23 @@ function quotaGroups(directory: string): number {
 
 const isFull = /No space left on device|Disk quota exceeded/;
 
+/** A disk of the test's own, on which nobody else writes. */
+function smallDisk(sizeMiB: number): { directory: string; remove(): void } {
+  const directory = mkdtempSync(join(dataDirectory, "disk-"));
+  const image = `${directory}.img`;
+  writeFileSync(image, "");
+  truncateSync(image, sizeMiB * bytesPerMiB);
+  spawnSync("mkfs.ext4", ["-q", "-F", image]);
+  spawnSync("mount", ["-o", "loop", image, directory]);
+  return {
+    directory,
+    remove: () => {
+      detachBeneath(directory);
+      rmSync(image);
+    },
+  };
+}
+
 function loopDevicesOf(directory: string): string[] {
   return readdirSync("/sys/block")
     .map((name) => `/sys/block/${name}/loop/backing_file`)
@@ -133,6 +152,8 @@ for (const mechanism of tmpMechanisms) {
       assert.equal(stats.mode & 0o7777, 0o1777);
       assert.deepEqual([stats.uid, stats.gid], [uidBase, uidBase]);
       assert.deepEqual(readdirSync(directory), []);
+      const device = volumes.blockDeviceOf(volume);
+      assert(device === undefined || existsSync(`/sys/dev/block/${device}/loop`), `${device} is a loop device`);
       assert.equal(fill(directory, "file", 1).bytes, bytesPerMiB);
       await volumes.close();
     });
@@ -199,16 +220,24 @@ for (const mechanism of tmpMechanisms) {
       await volumes.close();
     });
 
-    test("on a nearly full host disk a volume cannot touch the host's reserve", async () => {
-      const { bavail, bsize } = statfsSync(dataDirectory);
+    test("on a nearly full host disk a volume cannot touch the host's reserve", async (context) => {
+      const disk = smallDisk(2048);
+      context.after(() => disk.remove());
+      const { bavail, bsize } = statfsSync(disk.directory);
       const reserveBytes = bavail * bsize - 700 * bytesPerMiB;
-      const volumes = await openOnly(mechanism, reserveBytes);
-
-      const { directory } = await volumes.create("reserve", 2048, uidBase).catch((error: unknown) => {
-        assert(error instanceof UnavailableError); // no room promised is as honest as no room found
-        return { directory: undefined };
+      const volumes = await openTmpVolumes({
+        dataDirectory: join(disk.directory, "data"),
+        clock,
+        mechanisms: [mechanism],
+        reserveBytes,
       });
-      if (directory !== undefined) {
+
+      // A mechanism may promise room beforehand: a refusal is as honest as an error later.
+      const made = await volumes.create("reserve", 2048, uidBase).catch((error: unknown) => error);
+      if (made instanceof Error) {
+        assert(made instanceof UnavailableError);
+      } else {
+        const { directory } = made as { directory: string };
         const { bytes, error } = fill(directory, "file", 2048);
         assert.match(error, isFull);
         assert(bytes < 720 * bytesPerMiB, `${bytes} bytes were written`);
@@ -235,7 +264,7 @@ for (const mechanism of tmpMechanisms) {
       await volumes.close();
       await volumes.close();
       assert.deepEqual(mountsBeneath(dataDirectory), []);
-      assert.deepEqual(loopDevicesOf(dataDirectory), []);
+      await until(() => loopDevicesOf(dataDirectory).length === 0); // the kernel frees them in its own time
     });
   });
 }
@@ -246,12 +275,18 @@ suite("/tmp by btrfs", { skip: skips.get("btrfs") ?? false }, () => {
     const { volume, directory } = await volumes.create("nested", 512, uidBase);
     withDescriptor(directory, "r", (fd) => createSubvolume(fd, "inner"));
     withDescriptor(join(directory, "inner"), "r", (fd) => createSubvolume(fd, "innermost"));
+    withDescriptor(join(directory, "inner"), "r", (fd) => createSubvolume(fd, "beside"));
+    const readOnly = Buffer.from([2, 0, 0, 0, 0, 0, 0, 0]);
     const inner = fill(join(directory, "inner", "innermost"), "file", 600);
 
     assert.match(inner.error, isFull);
     assertNear(inner.bytes, 512);
+    withDescriptor(join(directory, "inner"), "r", (fd) =>
+      ioctl(fd, 0x4008_941a, readOnly, "BTRFS_IOC_SUBVOL_SETFLAGS"),
+    );
     await volumes.remove(volume);
     assert(!existsSync(directory));
+    assert.equal(mountsBeneath(dataDirectory).length, 1);
     await volumes.close();
   });
 

@@ -2,7 +2,7 @@
  * A cap on what a link sends: the token bucket of the kernel (sch_tbf), as the link's only queue.
  * @see tc-tbf(8), include/uapi/linux/pkt_sched.h
  */
-import { isErrorCode } from "../tmp/native.ts";
+import { isErrorCode } from "../../core/error-code.ts";
 import { attribute, attribute32, flags, nested, type NetlinkSocket } from "./netlink.ts";
 
 const newQueue = 36; // RTM_NEWQDISC

@@ -9,7 +9,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
-import { isErrorCode } from "../tmp/native.ts";
+import { isErrorCode } from "../../core/error-code.ts";
 import { guard } from "./firewall.ts";
 
 export interface KernelSwitches {

@@ -5,7 +5,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { isIP } from "node:net";
 
-import { isErrorCode } from "../tmp/native.ts";
+import { isErrorCode } from "../../core/error-code.ts";
 
 /** As in glibc (MAXNS). */
 const resolversMax = 3;

@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync } from "node:fs";
 
-import { isErrorCode } from "../tmp/native.ts";
+import { isErrorCode } from "../../core/error-code.ts";
 import { formatCidr, type Cidr } from "./addresses.ts";
 import { attribute, attribute32, attributesOf, flags, nested, type NetlinkSocket } from "./netlink.ts";
 

@@ -7,6 +7,8 @@ import { addressOf, ioctl } from "./native.ts";
 const request = {
   subvolumeCreateV2: 0x5000_9418,
   subvolumeDestroyV2: 0x5000_943f,
+  subvolumeGetFlags: 0x8008_9419,
+  subvolumeSetFlags: 0x4008_941a,
   quotaControl: 0xc010_9428,
   groupAssign: 0x4018_9429,
   groupCreate: 0x4010_942a,
@@ -115,6 +117,15 @@ export function subvolumeIdOf(fd: number): bigint {
   argument.writeBigUInt64LE(firstFreeObject, 8);
   ioctl(fd, request.inodeLookup, argument, "BTRFS_IOC_INO_LOOKUP");
   return argument.readBigUInt64LE(0);
+}
+
+/** For the subvolume whose root directory `fd` is. */
+export function clearReadOnly(fd: number): void {
+  const argument = Buffer.alloc(8);
+  ioctl(fd, request.subvolumeGetFlags, argument, "BTRFS_IOC_SUBVOL_GETFLAGS");
+  const readOnly = 2n; // BTRFS_SUBVOL_RDONLY
+  argument.writeBigUInt64LE(argument.readBigUInt64LE() & ~readOnly);
+  ioctl(fd, request.subvolumeSetFlags, argument, "BTRFS_IOC_SUBVOL_SETFLAGS");
 }
 
 const rootTree = 1n;

@@ -15,6 +15,7 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
@@ -22,6 +23,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
+import { isErrorCode } from "../../core/error-code.ts";
 import type { Clock, Timer } from "../../core/clock.ts";
 import { UnavailableError } from "../../core/errors.ts";
 import type { TmpVolume } from "../contract.ts";
@@ -29,23 +31,20 @@ import {
   assignGroup,
   createGroup,
   createSubvolume,
-  destroySubvolume,
-  destroySubvolumeById,
   enableQuota,
   fileSystemId,
   limitGroup,
-  nestedSubvolumes,
   noLimit,
   quotaGroup,
   removeGroup,
-  subvolumeIdOf,
   type QuotaGroup,
 } from "./btrfs-ioctl.ts";
+import { destroyTree, type BtrfsPlace } from "./btrfs-tree.ts";
 import { MechanismUnavailableError, type TmpVolumes } from "./contract.ts";
 import { isWorthSetting, readHostSpace, totalLimitBytes } from "./host-space.ts";
 import { attachLoop } from "./loop-device.ts";
 import { detachBeneath, mountsBeneath } from "./mounts.ts";
-import { detachMount, isErrorCode, mount, mountFlags, withDescriptor } from "./native.ts";
+import { detachMount, mount, mountFlags } from "./native.ts";
 import { bytesPerMiB, VolumeTable } from "./volume-table.ts";
 
 const run = promisify(execFile);
@@ -124,8 +123,8 @@ class BtrfsVolumes implements TmpVolumes {
   readonly #options: BtrfsOptions;
   readonly #image: string;
   readonly #mountPoint: string;
-  readonly #root: number;
-  readonly #device: string | undefined;
+  readonly #place: BtrfsPlace;
+  readonly #device: string;
   readonly #usageFile: string;
   readonly #volumes: VolumeTable<Group>;
   /** Quota groups of removed volumes: they can go once btrfs has taken the subvolumes apart. */
@@ -140,15 +139,19 @@ class BtrfsVolumes implements TmpVolumes {
     this.#options = options;
     this.#image = image;
     this.#mountPoint = mountPoint;
-    this.#device = mountsBeneath(mountPoint)[0]?.source;
-    this.#root = openSync(mountPoint, "r");
+    this.#place = {
+      root: openSync(mountPoint, "r"),
+      device: mountsBeneath(mountPoint)[0]?.source ?? "",
+      passingMount: join(options.stateDirectory, "passing"),
+    };
+    this.#device = deviceNumber(this.#place.device);
     try {
-      enableBestQuota(this.#root, options.tenantsCannotMakeSubvolumes);
-      createGroup(this.#root, everyVolume);
-      this.#usageFile = join("/sys/fs/btrfs", fileSystemId(this.#root), "qgroups", "2_1", "referenced");
+      enableBestQuota(this.#place.root, options.tenantsCannotMakeSubvolumes);
+      createGroup(this.#place.root, everyVolume);
+      this.#usageFile = join("/sys/fs/btrfs", fileSystemId(this.#place.root), "qgroups", "2_1", "referenced");
       this.#guardReserve();
     } catch (error) {
-      closeSync(this.#root);
+      closeSync(this.#place.root);
       throw error;
     }
   }
@@ -160,11 +163,11 @@ class BtrfsVolumes implements TmpVolumes {
     const directory = this.directoryOf(volume);
     try {
       const quota = quotaGroup(1, group.id);
-      createGroup(this.#root, quota);
+      createGroup(this.#place.root, quota);
       this.#dying.add(quota); // until the volume stands, so that a failure leaves nothing
-      limitGroup(this.#root, quota, BigInt(sizeMiB * bytesPerMiB));
-      assignGroup(this.#root, quota, everyVolume, true);
-      createSubvolume(this.#root, id, quota);
+      limitGroup(this.#place.root, quota, BigInt(sizeMiB * bytesPerMiB));
+      assignGroup(this.#place.root, quota, everyVolume, true);
+      createSubvolume(this.#place.root, id, quota);
       chownSync(directory, uidBase, uidBase);
       chmodSync(directory, 0o1777);
       this.#dying.delete(quota);
@@ -185,14 +188,14 @@ class BtrfsVolumes implements TmpVolumes {
     return join(this.#mountPoint, volume.id);
   }
 
-  blockDeviceOf(): string | undefined {
+  blockDeviceOf(): string {
     return this.#device;
   }
 
   resize(volume: TmpVolume, sizeMiB: number): void {
     const entry = this.#volumes.get(volume.id);
     if (!this.#volumes.grow(entry, sizeMiB)) return;
-    limitGroup(this.#root, quotaGroup(1, entry.extra.id), BigInt(sizeMiB * bytesPerMiB));
+    limitGroup(this.#place.root, quotaGroup(1, entry.extra.id), BigInt(sizeMiB * bytesPerMiB));
     entry.sizeMiB = sizeMiB;
   }
 
@@ -204,30 +207,26 @@ class BtrfsVolumes implements TmpVolumes {
   }
 
   async recover(): Promise<number> {
-    const unknown = volumeNames(this.#mountPoint).filter((name) => this.#volumes.find(name) === undefined);
-    for (const name of unknown) destroyTree(this.#root, join(this.#mountPoint, name), name);
-    return this.#volumes.reportLeftOver(unknown.length);
+    return this.#volumes.reportLeftOver();
   }
 
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#timer?.cancel();
-    closeSync(this.#root);
+    closeSync(this.#place.root);
     detachMount(this.#mountPoint);
     rmSync(this.#image, { force: true });
   }
 
   #destroy(volume: TmpVolume, group: Group): void {
     const quota = quotaGroup(1, group.id);
-    const directory = this.directoryOf(volume);
-    const subvolume = withDescriptor(directory, "r", subvolumeIdOf);
-    const freed = destroyTree(this.#root, directory, volume.id, () => {
+    const removed = destroyTree(this.#place, this.directoryOf(volume), volume.id, () => {
       // Taking a nested subvolume out writes to the one around it, which may be at its limit.
-      limitGroup(this.#root, quota, noLimit);
-      assignGroup(this.#root, quota, everyVolume, false);
+      limitGroup(this.#place.root, quota, noLimit);
+      assignGroup(this.#place.root, quota, everyVolume, false);
     });
-    for (const id of [subvolume, ...freed]) this.#dying.add(quotaGroup(0, id));
+    for (const id of removed) this.#dying.add(quotaGroup(0, id));
     this.#dying.add(quota);
   }
 
@@ -246,7 +245,7 @@ class BtrfsVolumes implements TmpVolumes {
     const usedBytes = Number(readFileSync(this.#usageFile, "utf8"));
     const limit = totalLimitBytes(readHostSpace(this.#options.stateDirectory), usedBytes, this.#options.reserveBytes);
     if (!isWorthSetting(this.#totalLimit, limit, usedBytes)) return;
-    limitGroup(this.#root, everyVolume, BigInt(limit));
+    limitGroup(this.#place.root, everyVolume, BigInt(limit));
     this.#totalLimit = limit;
   }
 
@@ -254,7 +253,7 @@ class BtrfsVolumes implements TmpVolumes {
     for (const group of [...this.#dying].slice(0, tidiedPerRoundMax)) {
       this.#dying.delete(group);
       try {
-        removeGroup(this.#root, group);
+        removeGroup(this.#place.root, group);
       } catch (error) {
         if (isErrorCode(error, "ENOENT")) continue; // newer kernels remove them by themselves
         if (!isErrorCode(error, "EBUSY")) throw error;
@@ -262,6 +261,12 @@ class BtrfsVolumes implements TmpVolumes {
       }
     }
   }
+}
+
+/** `major:minor`, packed as in Linux's huge_encode_dev. */
+function deviceNumber(path: string): string {
+  const { rdev } = statSync(path);
+  return `${(rdev >> 8) & 0xfff}:${(rdev & 0xff) | ((rdev >> 12) & 0xfff00)}`;
 }
 
 function volumeNames(mountPoint: string): string[] {
@@ -278,35 +283,4 @@ function enableBestQuota(root: number, tenantsCannotMakeSubvolumes: boolean): vo
     }
     enableQuota(root, "full");
   }
-}
-
-/** Destroys a subvolume with every one that a tenant made inside it; the ids of those. */
-function destroyTree(root: number, directory: string, name: string, beforeNested?: () => void): bigint[] {
-  try {
-    destroySubvolume(root, name);
-    return [];
-  } catch (error) {
-    if (!isErrorCode(error, "ENOTEMPTY")) throw error;
-  }
-  beforeNested?.();
-  const destroyed = destroyNested(root, withDescriptor(directory, "r", subvolumeIdOf));
-  destroySubvolume(root, name);
-  return destroyed;
-}
-
-/** Innermost first, without recursion: a tenant chooses the depth. */
-function destroyNested(root: number, outermost: bigint): bigint[] {
-  const destroyed: bigint[] = [];
-  const pending = nestedSubvolumes(root, outermost);
-  for (let id = pending.at(-1); id !== undefined; id = pending.at(-1) ?? nestedSubvolumes(root, outermost).at(-1)) {
-    const inner = nestedSubvolumes(root, id);
-    if (inner.length > 0) {
-      pending.push(...inner);
-      continue;
-    }
-    destroySubvolumeById(root, id);
-    destroyed.push(id);
-    pending.pop();
-  }
-  return destroyed;
 }

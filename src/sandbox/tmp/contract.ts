@@ -30,7 +30,7 @@ export interface TmpVolumes {
   resize(volume: TmpVolume, sizeMiB: number): void;
   /** Idempotent. Nothing may run in the volume any more. */
   remove(volume: TmpVolume): Promise<void>;
-  /** Removes every volume that this object does not know; how many were left over, those found by `open` included. */
+  /** How many volumes of an earlier run opening found and removed; each is reported once. */
   recover(): Promise<number>;
   /** Removes every volume and what carries them. */
   close(): Promise<void>;

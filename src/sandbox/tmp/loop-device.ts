@@ -5,7 +5,8 @@
  */
 import { closeSync, openSync } from "node:fs";
 
-import { ioctl, ioctlNumber, isErrorCode, withDescriptor } from "./native.ts";
+import { isErrorCode } from "../../core/error-code.ts";
+import { ioctl, ioctlNumber, withDescriptor } from "./native.ts";
 
 const request = { getFree: 0x4c82, configure: 0x4c0a } as const;
 

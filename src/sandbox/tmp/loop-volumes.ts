@@ -147,12 +147,7 @@ class LoopVolumes implements TmpVolumes {
   }
 
   async recover(): Promise<number> {
-    const unknown = readdirSync(this.#directory)
-      .filter((name) => name.endsWith(".img"))
-      .map((name) => name.slice(0, -".img".length))
-      .filter((id) => this.#volumes.find(id) === undefined);
-    for (const id of unknown) await this.#removeFiles(id);
-    return this.#volumes.reportLeftOver(unknown.length);
+    return this.#volumes.reportLeftOver();
   }
 
   async close(): Promise<void> {

@@ -5,7 +5,8 @@
 import { readFileSync } from "node:fs";
 import { sep } from "node:path";
 
-import { detachMount, isErrorCode } from "./native.ts";
+import { isErrorCode } from "../../core/error-code.ts";
+import { detachMount } from "./native.ts";
 
 export interface MountPoint {
   readonly directory: string;

@@ -67,7 +67,3 @@ export function withDescriptor<T>(path: string, flags: "r" | "r+", task: (fd: nu
     closeSync(fd);
   }
 }
-
-export function isErrorCode(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && "code" in error && codes.includes(String(error.code));
-}

@@ -8,12 +8,13 @@ import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, readd
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
+import { isErrorCode } from "../../core/error-code.ts";
 import type { Clock, Timer } from "../../core/clock.ts";
 import { UnavailableError } from "../../core/errors.ts";
 import type { TmpVolume } from "../contract.ts";
 import { MechanismUnavailableError, type TmpVolumes } from "./contract.ts";
 import { readHostSpace } from "./host-space.ts";
-import { ioctl, isErrorCode, quotactlFd, withDescriptor } from "./native.ts";
+import { ioctl, quotactlFd, withDescriptor } from "./native.ts";
 import { bytesPerMiB, VolumeTable } from "./volume-table.ts";
 
 /** Ids that no administrator's /etc/projid is likely to use, enough for every sandbox of a machine. */
@@ -51,11 +52,12 @@ export async function openProjectVolumes(options: ProjectOptions): Promise<TmpVo
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   try {
     tryLimit(directory);
+    await rm(join(directory, "trial"), { recursive: true });
     return new ProjectVolumes(options, directory);
   } catch (error) {
     await rm(directory, { recursive: true, force: true });
     const reason =
-      error instanceof Error && !isErrorCode(error, "ESRCH", "ENOSYS", "EOPNOTSUPP", "ENOTTY", "EINVAL")
+      error instanceof Error && !isErrorCode(error, "ESRCH", "ENOSYS", "EOPNOTSUPP", "ENOTSUP", "ENOTTY", "EINVAL")
         ? error.message
         : "the data directory's file system keeps no project quotas";
     throw new MechanismUnavailableError("project-quota", reason, { cause: error });
@@ -157,9 +159,7 @@ class ProjectVolumes implements TmpVolumes {
   }
 
   async recover(): Promise<number> {
-    const unknown = readdirSync(this.#directory).filter((name) => this.#volumes.find(name) === undefined);
-    for (const name of unknown) await rm(join(this.#directory, name), { recursive: true, force: true });
-    return this.#volumes.reportLeftOver(unknown.length);
+    return this.#volumes.reportLeftOver();
   }
 
   async close(): Promise<void> {

@@ -37,10 +37,6 @@ export class VolumeTable<Extra> {
     return entry;
   }
 
-  find(id: string): VolumeEntry<Extra> | undefined {
-    return this.#entries.get(id);
-  }
-
   /** False when there is nothing to do because the volume has that size. */
   grow(entry: VolumeEntry<Extra>, sizeMiB: number): boolean {
     checkedSize(sizeMiB);
@@ -58,11 +54,11 @@ export class VolumeTable<Extra> {
     return entry;
   }
 
-  /** How many left-over volumes are to be reported, given those removed just now; each is reported once. */
-  reportLeftOver(removedNow: number): number {
-    const total = this.#leftOver + removedNow;
+  /** Each is reported once. */
+  reportLeftOver(): number {
+    const count = this.#leftOver;
     this.#leftOver = 0;
-    return total;
+    return count;
   }
 
   values(): VolumeEntry<Extra>[] {
