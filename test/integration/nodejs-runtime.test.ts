@@ -358,6 +358,13 @@ forEach(versions, "reports an error in the midst of a stream", async (version) =
   }
 });
 
+forEach(versions, "shortens an error that is too long to end a stream with", async (version) => {
+  await using runtime = start(version, "index.streamFailsLong");
+  const { errorType, errorMessage, trace } = (await runtime.answer()).value as Failure;
+  assert.deepEqual([errorType, errorMessage.length, trace], ["Error", 2048, []]);
+  assert.equal((await runtime.answer()).kind, "error");
+});
+
 forEach(versions, "boots before its function is known and takes its environment later", async (version) => {
   for (const [handler, taskRoot, value] of [
     ["index.echo", functions, {}],

@@ -20,6 +20,8 @@ const preludeDelimiterBytes = 8;
 
 const errorTypeTrailer = "Lambda-Runtime-Function-Error-Type";
 const errorBodyTrailer = "Lambda-Runtime-Function-Error-Body";
+/** Of an error in a trailer, in characters before encoding. */
+const errorLengthMax = 4096;
 
 class ResponseStream extends Writable {
   #session;
@@ -60,9 +62,7 @@ class ResponseStream extends Writable {
       onDone();
       return;
     }
-    const response = toResponse(error);
-    const body = Buffer.from(JSON.stringify(response)).toString("base64");
-    this.#trailers = `${errorTypeHeader(response.errorType)}${errorBodyTrailer}: ${body}\r\n`;
+    this.#trailers = trailersOf(toResponse(error));
     if (this.destroyed) {
       this.#finish(onDone);
     } else {
@@ -108,6 +108,17 @@ class ResponseStream extends Writable {
     this._onBeforeFirstWrite?.((data) => this.#writeChunk(socket, Buffer.from(data)));
     return socket;
   }
+}
+
+/** Trailers count as headers, which servers bound: a longer error is sent without its trace. */
+function trailersOf(response) {
+  const whole = JSON.stringify(response);
+  const { errorType, errorMessage } = response;
+  const text =
+    whole.length <= errorLengthMax
+      ? whole
+      : JSON.stringify({ errorType, errorMessage: errorMessage.slice(0, errorLengthMax / 2), trace: [] });
+  return `${errorTypeHeader(errorType)}${errorBodyTrailer}: ${Buffer.from(text).toString("base64")}\r\n`;
 }
 
 /** @param {boolean} isLegacy up to Node 22, where the next invocation waits for an empty event loop by default */
