@@ -68,7 +68,8 @@ export class WorkerFleet<R extends Resident> {
       },
     });
     const [info, leftovers] = await Promise.all([worker.info(), worker.environments()]);
-    await Promise.all(leftovers.map((each) => worker.destroyEnvironment(each.id)));
+    // Not waited for: there may be hundreds. Rejects only when the worker is lost, and they with it.
+    for (const { id } of leftovers) void worker.destroyEnvironment(id).catch(() => undefined);
     if (isLost) throw new UnavailableError("worker-gone", "The worker was lost while it was taken into service.");
     const attached = new WorkerNode<R>(worker, info.memoryMiB);
     node = attached;
