@@ -132,7 +132,7 @@ test(
         DelaySeconds: 5,
         MessageAttributes: {
           k: { DataType: "String", StringValue: "v" },
-          l: { DataType: "Binary", BinaryValue: Uint8Array.from([0]) },
+          l: { DataType: "Binary", BinaryValue: Buffer.from([0]) },
         },
       },
       { Id: "two", MessageBody: "<c>" },

@@ -63,14 +63,16 @@ function parseBigInt(text: string): bigint {
   return BigInt(text);
 }
 
-const base64 = /^[A-Za-z0-9+/]*={0,2}$/;
-
+/**
+ * Strict, although Node's reader is not: it passes over what is no base64, so that the bytes fall short, and it takes the
+ * alphabet of URLs. A regular expression over a 50 MB package would hold up everybody else for a third of a second.
+ */
 export function parseBase64(text: string): Uint8Array {
-  if (text.length % 4 !== 0 || !base64.test(text)) {
-    throw new SerializationError("Invalid base64 encoding");
-  }
-  // A view of its own buffer's bytes only: small Buffers share a pool.
-  return new Uint8Array(Buffer.from(text, "base64"));
+  const padding = text.endsWith("==") ? 2 : Number(text.endsWith("="));
+  const bytes = Buffer.from(text, "base64");
+  const isWhole = text.length % 4 === 0 && bytes.length === (text.length / 4) * 3 - padding;
+  if (!isWhole || text.includes("-") || text.includes("_")) throw new SerializationError("Invalid base64 encoding");
+  return bytes;
 }
 
 export function printBase64(bytes: Uint8Array): string {
