@@ -7,6 +7,7 @@
  */
 import { isUtf8 } from "node:buffer";
 import yauzl from "yauzl";
+import { ApiError } from "../core/errors.ts";
 import { unzippedBytesMax, zippedBytesMax } from "./contract.ts";
 import { emptyZip, unreadableZip, unzippedTooLarge, zippedTooLarge } from "./refusals.ts";
 
@@ -41,7 +42,7 @@ export async function readZipDirectory(zip: Uint8Array): Promise<readonly ZipEnt
     return await readEntries(archive);
   } catch (error) {
     // Whatever the archive reader says of it, the archive cannot be read.
-    throw error instanceof Error && error.name === "ApiError" ? error : unreadableZip();
+    throw error instanceof ApiError ? error : unreadableZip();
   }
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
+import { UnavailableError } from "../../core/errors.ts";
 import { ManualClock } from "../../core/manual-clock.ts";
 import { functionsPrefix, type FunctionRecord } from "../../core/function-record.ts";
 import type { Engine } from "../../engine/contract.ts";
@@ -242,6 +243,30 @@ test("a disk that refuses is tried again, and then fails the function", async ()
 
   assert.deepEqual([attempts, latest.state, latest.stateReasonCode], [4, "Failed", "InternalError"]);
   assert.match(latest.stateReason ?? "", /no space left/);
+});
+
+test("an engine that is busy for long delays a function, and does not lose it", async () => {
+  await create("f");
+  await until(isSettled);
+  const put = engine.records.put.bind(engine.records);
+  const refused: unknown[] = [];
+  engine.records.put = async (key, value, expect) => {
+    if ((value as FunctionRecord).latest.lastUpdateStatus === "InProgress") return put(key, value, expect);
+    refused.push(value);
+    throw new UnavailableError("busy", "too much to do");
+  };
+  await functions.updateConfiguration(scope, "f", undefined, () => ({ timeoutSeconds: 9 }));
+  while (refused.length < 8) {
+    clock.advance(10_000);
+    await setImmediate();
+  }
+  engine.records.put = put;
+  while (!isSettled(await functions.get(scope, "f"))) {
+    clock.advance(10_000);
+    await setImmediate();
+  }
+
+  assert.equal((await functions.get(scope, "f")).active?.timeoutSeconds, 9);
 });
 
 test("code that no function names is collected, but not while an invocation may still run from it", async () => {

@@ -10,7 +10,7 @@ import type { CodeArchives } from "./code-archives.ts";
 import type { FunctionStore } from "./function-store.ts";
 import { isInProgress, prepared, preparationFailed, type Moment, type PreparationFailure } from "./life-cycle.ts";
 
-/** Waits between attempts when the disk or the engine refuses, in ms; after the last the change has failed. */
+/** Waits between attempts when the disk or the engine refuses, in ms; after them the change has failed. */
 const retryDelaysMs = [100, 1000, 10_000] as const;
 
 /** Changes prepared at once: each holds its archive in memory. */
@@ -89,12 +89,20 @@ export class Preparation {
       if (error instanceof ApiError && error.code === "ResourceNotFoundException") return undefined;
       const retryDelayMs = retryDelaysMs[attempt];
       if (retryDelayMs !== undefined) return retryDelayMs;
-      const reason = `The code could not be made ready: ${(error as Error).message}`;
-      await this.#finish(record, { reason, reasonCode: "InternalError" }).catch(() => {
-        // Not even that can be written: the record stays in progress and is taken up at the next start.
-      });
+      return this.#giveUp(record, error as Error);
     }
     return undefined;
+  }
+
+  /** An engine that cannot even take the failure is asked again later. */
+  async #giveUp(record: FunctionRecord, { message }: Error): Promise<number | undefined> {
+    try {
+      const reason = `The code could not be made ready: ${message}`;
+      await this.#finish(record, { reason, reasonCode: "InternalError" });
+      return undefined;
+    } catch {
+      return retryDelaysMs.at(-1);
+    }
   }
 
   async #problemOf({ codeDigest, runtime }: FunctionConfiguration): Promise<PreparationFailure | undefined> {
