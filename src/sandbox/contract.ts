@@ -70,6 +70,7 @@ export interface SandboxUsage {
   /** Highest since the sandbox was created. */
   readonly memoryPeakBytes: number;
   readonly cpuMs: number;
+  /** Threads count too, as they do against the limit of 1024. */
   readonly processes: number;
   readonly oomKills: number;
 }
@@ -80,7 +81,7 @@ export interface Sandbox {
   /** What the processes write, as raw bytes through real pipes; ends when the last writer is gone. */
   readonly stdout: Readable;
   readonly stderr: Readable;
-  /** Descriptor 3 inside: framed log records of the runtimes (see `worker/log-frames.ts`). */
+  /** Descriptor 3 inside: framed log records of the runtimes (see `worker/logs/frame-parser.ts`). */
   readonly telemetry: Readable;
   readonly exited: Promise<SandboxExit>;
   /**
@@ -90,8 +91,12 @@ export interface Sandbox {
   takeListener(port: number): number;
   /** Runs the command. */
   start(): Promise<void>;
-  /** Mounts a host directory read-only at an attach point; takes well under a millisecond. */
+  /**
+   * Mounts a host directory read-only at an attach point; takes well under a millisecond. A process whose working
+   * directory is the attach point goes on seeing the empty directory until it enters it again.
+   */
   attach(mount: Mount): void;
+  /** Throws when the memory in use cannot be brought below a lower limit. */
   setLimits(limits: SandboxLimits): void;
   /** Changes the size that `/tmp` may grow to. */
   setTmpSize(sizeMiB: number): void;

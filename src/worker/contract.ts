@@ -113,6 +113,7 @@ export interface InvocationHandle {
 
 export interface LogEvent {
   readonly timestampMs: number;
+  /** With the newline that ended it, as CloudWatch keeps it; without one if the writer wrote none. */
   readonly message: string;
 }
 

@@ -112,7 +112,7 @@ class LocalWorker implements WorkerService {
       const text = `this worker runs at most ${environmentsMax} environments`;
       return Promise.reject(new UnavailableError("no-capacity", text));
     }
-    const { clock, logBytesPerSecond } = this.#options;
+    const { clock, logBytesPerSecond, report } = this.#options;
     const environment = new Environment({
       spec,
       clock,
@@ -123,6 +123,7 @@ class LocalWorker implements WorkerService {
         onBatch: (batch) => this.#listener?.onLogs(batch),
       }),
       runtimes: this.#runtimes,
+      report,
       onGone: (reason) => this.#listener?.onEnvironmentGone(spec.id, reason),
       onEnd: () => this.#environments.delete(spec.id),
     });

@@ -5,9 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 
+import { ManualClock } from "../../core/manual-clock.ts";
 import { listenOnLoopback } from "../../sandbox/linux/loopback.ts";
 import { until } from "../testing/harness.ts";
 import { serveEndpoint } from "./endpoint.ts";
+
+let floods = 0;
 
 async function withFront(act: (port: number, taken: string[], sockets: Socket[]) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "hearth-endpoint-"));
@@ -23,7 +26,13 @@ async function withFront(act: (port: number, taken: string[], sockets: Socket[])
   });
   await new Promise<void>((resolve) => front.listen(frontSocket, resolve));
   const { fd, port } = listenOnLoopback(0);
-  const endpoint = serveEndpoint({ descriptor: fd, environmentId: "e-1", frontSocket });
+  const endpoint = serveEndpoint({
+    descriptor: fd,
+    environmentId: "e-1",
+    frontSocket,
+    clock: new ManualClock(),
+    onFlood: () => (floods += 1),
+  });
   try {
     await act(port, taken, sockets);
   } finally {
@@ -72,5 +81,22 @@ test("a function that opens connections without end gets 64 of them", async () =
     await until(() => callers.filter(({ closed }) => closed).length === 200 - 64);
     await until(() => taken.length === 64);
     for (const caller of callers) caller.destroy();
+  });
+});
+
+test("a function that connects again and again is told on, and served again later", async () => {
+  await withFront(async (port, taken) => {
+    const before = floods;
+    const isTold = (): boolean => floods > before;
+    for (let n = 0; !isTold(); n++) {
+      assert(n < 1000);
+      const caller = connect(port, "127.0.0.1")
+        .on("error", () => undefined)
+        .resume();
+      caller.end();
+      await until(() => caller.closed);
+    }
+
+    assert(taken.length >= 300);
   });
 });

@@ -383,8 +383,9 @@ test("destroying an environment ends its invocation and leaves nothing", async (
   const { response, report } = h.worker.invoke(testInvocation(spec.id));
   await h.worker.destroyEnvironment(spec.id);
 
-  await assert.rejects(response, UnavailableError);
-  await assert.rejects(report, UnavailableError);
+  const mayHaveRun = { name: "UnavailableError", reason: "worker-gone" };
+  await assert.rejects(response, mayHaveRun);
+  await assert.rejects(report, mayHaveRun);
   assert.deepEqual(h.driver.living, []);
   await h.worker.destroyEnvironment(spec.id);
   assert.deepEqual(h.gone, []);

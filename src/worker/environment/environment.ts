@@ -44,6 +44,8 @@ export interface EnvironmentOptions {
   readonly clock: Clock;
   readonly log: EnvironmentLog;
   readonly runtimes: RuntimeSource;
+  /** For the owner's log. */
+  readonly report: (text: string) => void;
   /** It ended by itself while idle. */
   readonly onGone: (reason: string) => void;
   /** Nothing of it is left. */
@@ -71,7 +73,7 @@ export class Environment {
   #memoryReadAtMs = -Infinity;
 
   constructor(options: EnvironmentOptions) {
-    const { spec, clock, log, runtimes } = options;
+    const { spec, clock, log, runtimes, report } = options;
     this.#options = options;
     this.#clock = clock;
     this.#log = log;
@@ -80,6 +82,7 @@ export class Environment {
       spec,
       clock,
       runtimes,
+      report,
       sink: (message) => log.write(message),
       hear: (event) => {
         if (event.kind === "result" && this.#phase === "busy") this.#running().keepResult(event.result);
@@ -166,9 +169,7 @@ export class Environment {
       case "fail":
         return this.#running().fail(this.#failure());
       case "abandon":
-        this.#running().abandon(this.#startFailure());
-        this.#current = undefined;
-        return;
+        return this.#abandon();
       case "settle":
         void this.#settle();
         return;
@@ -208,17 +209,12 @@ export class Environment {
     this.#creation.resolve({ phases: { ...phases, initMs }, initialized: false });
   }
 
-  /** Its duration. A successful one frees no more CPU than the function's memory stands for. */
+  /** Its duration. */
   #endInit(phase: InitPhase, outcome: { readonly status: Status; readonly errorType?: string }): number {
     this.#initTimer?.cancel();
     const durationMs = this.#clock.monotonicMs() - this.#slot.initStartedAtMs;
     this.#log.record({ kind: "initReport", phase, durationMs, ...outcome });
-    const { process } = this.#slot;
-    if (outcome.status === "success" && process !== undefined) {
-      const { runtimes, spec } = this.#options;
-      // Nobody waits for a cgroup to be written.
-      setImmediate(() => runtimes.limitCpu(process, spec));
-    }
+    if (outcome.status === "success") this.#slot.limitCpu();
     return durationMs;
   }
 
@@ -258,6 +254,18 @@ export class Environment {
     if (this.#timeoutFailure !== undefined) return this.#timeoutFailure;
     if (initFailure !== undefined) return { status: "error", ...initFailure };
     return exitFailure(this.#running().invocation.requestId, exit ?? { kind: "destroyed" });
+  }
+
+  /** An invocation that was delivered may have run; any other has not. */
+  #abandon(): void {
+    const current = this.#running();
+    this.#current = undefined;
+    const { id } = this.#options.spec;
+    current.abandon(
+      current.isAnnounced
+        ? new UnavailableError("worker-gone", `environment ${id} was destroyed while it ran an invocation`)
+        : this.#startFailure(),
+    );
   }
 
   /** Reads the log to the end and closes the books; a runtime that was given up is not heard any more. */

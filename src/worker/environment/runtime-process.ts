@@ -97,7 +97,13 @@ export class RuntimeProcess {
   /** Lets the function reach Hearth, as the environment that it is. */
   openEndpoint(environmentId: string, frontSocket: string): void {
     const descriptor = this.sandbox.takeListener(endpointPort);
-    this.#endpoint = serveEndpoint({ descriptor, environmentId, frontSocket });
+    this.#endpoint = serveEndpoint({
+      descriptor,
+      environmentId,
+      frontSocket,
+      clock: this.#clock,
+      onFlood: () => this.#penalise(),
+    });
   }
 
   deliver(event: RuntimeEvent): void {

@@ -34,6 +34,8 @@ export interface RuntimeSlotOptions {
   readonly runtimes: RuntimeSource;
   readonly sink: OutputSink;
   readonly hear: (event: SlotEvent) => void;
+  /** For the owner's log. */
+  readonly report: (text: string) => void;
 }
 
 /** How the current runtime ended, as far as it did. */
@@ -55,7 +57,7 @@ export class RuntimeSlot {
   #initStartedAtMs = 0;
   /** Settles when the current runtime has been started, or not. */
   #starting: Promise<void> = Promise.resolve();
-  /** Settles when the former runtime has been removed. */
+  /** Settles when the former runtime has been removed; never rejects. */
   #discarded: Promise<void> = Promise.resolve();
 
   constructor(options: RuntimeSlotOptions) {
@@ -100,6 +102,14 @@ export class RuntimeSlot {
     this.#process?.silence();
   }
 
+  /** The init phase is over: CPU is held to the function's share, off the path of whoever waits. */
+  limitCpu(): void {
+    const process = this.#process;
+    if (process === undefined) return;
+    const { runtimes, spec } = this.#options;
+    setImmediate(() => void this.#try("limited", async () => runtimes.limitCpu(process, spec)));
+  }
+
   /** Removes the runtime and keeps `/tmp`. */
   discard(): void {
     this.silence();
@@ -111,16 +121,33 @@ export class RuntimeSlot {
     this.silence();
     await this.#starting;
     await this.#discarded;
-    await this.#process?.drain();
-    if (this.#process !== undefined) await this.#process.destroy({ keepTmp: false });
-    else if (this.#volume !== undefined) await this.#options.runtimes.removeTmp(this.#volume);
+    const process = this.#process;
+    const volume = this.#volume;
+    await process?.drain();
+    await this.#try("removed", async () => {
+      if (process !== undefined) await process.destroy({ keepTmp: false });
+      else if (volume !== undefined) await this.#options.runtimes.removeTmp(volume);
+    });
   }
 
   async #removeStarted(): Promise<void> {
     await this.#starting;
     const process = this.#process;
     this.#process = undefined;
-    await process?.destroy({ keepTmp: true });
+    const isRemoved = await this.#try("removed", () => process?.destroy({ keepTmp: true }));
+    // Nobody knows what still holds it.
+    if (!isRemoved) this.#volume = undefined;
+  }
+
+  /** What fails here is the owner's to know, and no environment's to suffer. */
+  async #try(what: string, act: () => Promise<void> | undefined): Promise<boolean> {
+    try {
+      await act();
+      return true;
+    } catch (error) {
+      this.#options.report(`a sandbox of environment ${this.#options.spec.id} was not ${what}: ${String(error)}`);
+      return false;
+    }
   }
 
   #listenerOf(generation: number): ProcessListener {
@@ -154,7 +181,7 @@ export class RuntimeSlot {
       runtimes.openEndpoint(process, spec);
     } catch {
       // It is dying; a sandbox of the function's own costs time, but not the invocation.
-      void process.destroy({ keepTmp: false });
+      void this.#try("removed", () => process.destroy({ keepTmp: false }));
       return false;
     }
     this.#adopt(process);

@@ -49,13 +49,13 @@ export class EnvironmentLog {
 
   /** A message of the function; false when it exceeded the rate and was dropped. */
   write({ message, timestampMs, level }: FramedMessage): boolean {
-    if (this.#levelMin >= 0 && logLevels.indexOf(level ?? levelOfLine(message)) < this.#levelMin) return true;
     const { clock } = this.#options;
     if (!this.#budget.take(message.length + eventOverheadBytes, clock.monotonicMs())) {
       this.#dropped += 1;
       this.#scheduleFlush();
       return false;
     }
+    if (this.#levelMin >= 0 && logLevels.indexOf(level ?? levelOfLine(message)) < this.#levelMin) return true;
     const nowMs = clock.now();
     const isPlausible = timestampMs !== undefined && Math.abs(timestampMs - nowMs) <= clockSkewMsMax;
     this.#add(isPlausible ? timestampMs : nowMs, message);

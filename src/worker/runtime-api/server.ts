@@ -18,7 +18,6 @@ import {
   initErrorPath,
   invocationPrefix,
   nextPath,
-  privatePrefix,
   responseBytesMax,
   specialisePath,
   warmupNextPath,
@@ -121,10 +120,8 @@ function routePost(session: RuntimeSession, url: string, request: IncomingMessag
       session.refuse(response, answers.invalidRequestId);
     } else session.refuse(response, url === nextPath ? answers.methodNotAllowed : answers.notFound);
   } else if (url === initErrorPath) takeInitError(session, request, response);
-  else if (url.startsWith(privatePrefix) && url.startsWith(warmupResponsePrefix)) {
-    request.resume();
-    request.once("end", () => session.warmUp(response, false));
-  } else session.refuse(response, answers.notFound);
+  else if (url.startsWith(warmupResponsePrefix)) takeWarmupResponse(session, request, response);
+  else session.refuse(response, answers.notFound);
 }
 
 function takeResponse(
@@ -187,6 +184,13 @@ function takeInitError(session: RuntimeSession, request: IncomingMessage, respon
     onDrained: () => sendAnswer(response, answers.tooLarge),
     onBroken: () => settle(Buffer.alloc(0)),
   });
+}
+
+function takeWarmupResponse(session: RuntimeSession, request: IncomingMessage, response: ServerResponse): void {
+  if (session.isBooting) {
+    request.resume();
+    request.once("end", () => session.warmUp(response, false));
+  } else session.warmUp(response, false);
 }
 
 interface BodyReader {

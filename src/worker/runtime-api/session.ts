@@ -57,11 +57,16 @@ type State =
 const uselessPerSecond = 200;
 const uselessBurst = 400;
 const uselessPerInvocation = 8;
+/** Of a refused request, so that its connection can be used again. */
+const refusedBodyBytesMax = 65_536;
 
 export class RuntimeSession {
   #state: State;
   #listener: RuntimeListener | undefined;
   #poll: ServerResponse | undefined;
+  /** Of the running or the last invocation. */
+  #requestId: string | undefined;
+  /** While it runs: a lost connection gets it again. */
   #event: RuntimeEvent | undefined;
   #warmups = 0;
   readonly #budget: TokenBucket;
@@ -83,6 +88,11 @@ export class RuntimeSession {
     return this.#listener === undefined;
   }
 
+  /** It is a pooled runtime without a function: nothing but Hearth's own bootstrap runs there. */
+  get isBooting(): boolean {
+    return this.#state === "Booting";
+  }
+
   /** Hands a pooled runtime over to an environment. */
   setListener(listener: RuntimeListener): void {
     if (this.#listener !== undefined) this.#listener = listener;
@@ -102,6 +112,7 @@ export class RuntimeSession {
   deliver(event: RuntimeEvent): void {
     if (this.#state !== "Ready") throw new Error(`invariant broken: a runtime in state ${this.#state} takes no event`);
     this.#state = "Running";
+    this.#requestId = event.requestId;
     this.#event = event;
     this.#budget.refund(uselessPerInvocation);
     const poll = this.#poll;
@@ -172,7 +183,7 @@ export class RuntimeSession {
    * worker hold one body at a time.
    */
   claim(requestId: string, kind: "InvocationResponse" | "InvocationErrorResponse"): Answer | "claimed" {
-    if (requestId !== this.#event?.requestId) return answers.invalidRequestId;
+    if (requestId !== this.#requestId) return answers.invalidRequestId;
     if (this.#state !== "Running") return invalidTransition(this.#state, kind);
     this.#state = "InvocationResponse";
     return "claimed";
@@ -187,6 +198,7 @@ export class RuntimeSession {
   settle(result: RuntimeResult): void {
     if (this.#state !== "InvocationResponse") return;
     this.#state = "RuntimeResponseSentState";
+    this.#event = undefined;
     this.#listener?.onResult(result);
     if (this.#poll !== undefined) {
       this.#state = "Ready";
@@ -204,10 +216,18 @@ export class RuntimeSession {
     this.#listener?.onInitError(failure);
   }
 
-  /** An answer to a useless request; a flooder loses its connection instead. */
+  /** An answer to a useless request, whose body nobody wants; a flooder loses its connection instead. */
   refuse(response: ServerResponse, answer: Answer): void {
-    if (this.tolerates()) sendAnswer(response, answer);
-    else response.socket?.destroy();
+    if (!this.tolerates()) {
+      response.socket?.destroy();
+      return;
+    }
+    let bodyBytes = 0;
+    response.req.on("data", (piece: Buffer) => {
+      bodyBytes += piece.length;
+      if (bodyBytes > refusedBodyBytesMax) response.req.socket.destroy();
+    });
+    sendAnswer(response, answer);
   }
 
   #wait(response: ServerResponse): void {

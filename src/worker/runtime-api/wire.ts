@@ -11,10 +11,9 @@ export const responseBytesMax = 6_291_556;
 export const invocationPrefix = "/2018-06-01/runtime/invocation/";
 export const nextPath = `${invocationPrefix}next`;
 export const initErrorPath = "/2018-06-01/runtime/init/error";
-export const privatePrefix = "/hearth/";
-export const specialisePath = `${privatePrefix}specialise`;
-export const warmupNextPath = `${privatePrefix}warmup/next`;
-export const warmupResponsePrefix = `${privatePrefix}warmup/response/`;
+export const specialisePath = "/hearth/specialise";
+export const warmupNextPath = "/hearth/warmup/next";
+export const warmupResponsePrefix = "/hearth/warmup/response/";
 
 /** The request id of warm-up rounds; never one of an invocation. */
 export const warmupRequestId = "00000000-0000-0000-0000-000000000000";

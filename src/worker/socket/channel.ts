@@ -105,9 +105,14 @@ export class Channel<Incoming, Outgoing> {
     else this.#send(header, payload, true);
   }
 
+  /** After what was sent. */
   close(): void {
-    this.#socket.end();
     this.#socket.destroySoon();
+  }
+
+  /** At once: nothing more is sent or taken. */
+  abort(): void {
+    this.#socket.destroy();
   }
 
   #send(header: Outgoing, payload: Uint8Array | undefined, isOrdered: boolean): void {

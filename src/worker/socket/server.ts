@@ -41,7 +41,7 @@ export async function serveWorker(options: ServeOptions): Promise<WorkerServer> 
 
   const accept = (socket: Socket): void => {
     grace?.cancel();
-    session?.close();
+    session?.abort();
     const accepted = new FrontSession(socket, worker, (error) => {
       if (error !== undefined) report(`the front's connection ended: ${error.message}`);
       if (session !== accepted) return;
@@ -81,6 +81,7 @@ class FrontSession {
   readonly #worker: WorkerService;
   /** Lines that a slow front missed, by log stream; streams live as long as their environments. */
   readonly #missed = new Map<string, number>();
+  #isAborted = false;
 
   constructor(socket: Socket, worker: WorkerService, onClose: (error: Error | undefined) => void) {
     this.#socket = socket;
@@ -96,12 +97,19 @@ class FrontSession {
       onDisconnected: () => undefined,
     });
     await this.#worker.reset();
+    if (this.#isAborted) return;
     this.#channel.send({ kind: "ready" });
     this.#socket.resume();
   }
 
   close(): void {
     this.#channel.close();
+  }
+
+  /** Nothing that is still on its way from this front is heard. */
+  abort(): void {
+    this.#isAborted = true;
+    this.#channel.abort();
   }
 
   #take({ header, payload }: Message<FrontMessage>): void {
