@@ -1,4 +1,5 @@
 /** A driver of real sandboxes for tests: names of its own, everything below one temporary directory. */
+import assert from "node:assert/strict";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, chownSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -68,9 +69,10 @@ export class SandboxHost {
     return candidates.filter((directory) => existsSync(directory));
   }
 
-  /** Closes every driver and removes the directory. */
+  /** Closes every driver, proves that no cgroup is left and removes the directory. */
   async close(): Promise<void> {
     for (const driver of this.#drivers) await driver.close();
     rmSync(this.directory, { recursive: true, force: true });
+    assert.deepEqual(this.cgroupsOf(""), []);
   }
 }

@@ -100,13 +100,14 @@ export async function createOciSandbox(host: OciHost, spec: SandboxSpec): Promis
     for (const { write } of outputs) libc.close(write);
   }
 
+  // From here on, so that an init that ends in the middle of this is collected too.
+  const status = host.reaper.wait(pid);
   const listeners = openListeners(host, spec, pid, undo);
   mountInto(pid, mounts.late);
   const connection = await connect(host, spec, pid, undo);
   const blockDevice = spec.limits.diskBytesPerSecond === undefined ? undefined : blockDeviceOf(host.volumes, tmp);
   cgroup.setLimits(spec.limits, blockDevice);
   undoTmp.move();
-  const status = host.reaper.wait(pid);
   const resources = undo.move();
   return new OciSandbox({
     host,
@@ -307,17 +308,17 @@ export class OciSandbox implements Sandbox {
   async destroy(options: { readonly keepTmp?: boolean } = {}): Promise<void> {
     this.#isDestroying = true;
     this.#parts.cgroup.kill();
-    await this.exited;
+    // What does not die is reported when the cgroup is emptied.
+    await Promise.race([this.exited, delay(emptyMsMax, undefined, { ref: false })]);
     await this.#parts.resources.disposeAsync();
     if (options.keepTmp) return;
     await removeTmp(this.#parts.host, this.#tmp);
   }
 
   #exitOf(status: libc.WaitStatus): SandboxExit {
-    const { oomKills } = this.#parts.cgroup.usage();
     this.#hasExited = true;
     if (this.#isDestroying) return { kind: "destroyed" };
-    return exitOf(status, oomKills);
+    return exitOf(status, this.#parts.cgroup.usage().oomKills);
   }
 }
 

@@ -38,7 +38,7 @@ const allowed = `
 const refused = `
   acct add_key bpf chroot clock_adjtime clock_settime delete_module fanotify_init finit_module fsconfig fsmount fsopen
   fspick get_mempolicy init_module io_uring_enter io_uring_register io_uring_setup ioperm iopl kcmp kexec_file_load
-  kexec_load keyctl lookup_dcookie mbind mknod mknodat migrate_pages mount mount_setattr move_mount move_pages
+  kexec_load keyctl lookup_dcookie mbind migrate_pages mount mount_setattr move_mount move_pages
   name_to_handle_at open_by_handle_at open_tree perf_event_open pidfd_getfd pivot_root process_madvise
   process_vm_readv process_vm_writev ptrace quotactl quotactl_fd reboot request_key set_mempolicy setdomainname
   sethostname setns settimeofday swapoff swapon sysfs syslog umount umount2 unshare userfaultfd vhangup
@@ -46,6 +46,9 @@ const refused = `
 
 const EPERM = 1;
 const ENOSYS = 38;
+
+const S_IFMT = 0o170000;
+const S_IFIFO = 0o010000;
 
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET. */
 const namespaceFlags = 0x7e02_0000;
@@ -100,10 +103,17 @@ export function seccompProfile(architecture: "x64" | "arm64"): Seccomp {
       // Its flags lie in memory, where no filter can look: C libraries fall back to clone.
       { names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: ENOSYS },
       ...socketFamilies.map((family) => onlyWith(["socket", "socketpair"], family)),
+      // Named pipes, but no device nodes.
+      { names: ["mknod"], action: "SCMP_ACT_ALLOW", args: [ofFileType(1, S_IFIFO)] },
+      { names: ["mknodat"], action: "SCMP_ACT_ALLOW", args: [ofFileType(2, S_IFIFO)] },
       ...ioctlsButOfType(refusedIoctlType),
       ...personalities.map((personality) => onlyWith(["personality"], personality)),
     ],
   };
+}
+
+function ofFileType(index: number, type: number): Argument {
+  return { index, value: S_IFMT, valueTwo: type, op: "SCMP_CMP_MASKED_EQ" };
 }
 
 function onlyWith(called: readonly string[], value: number): Rule {
