@@ -63,6 +63,7 @@ export class Functions {
   readonly accountConcurrency: number;
   /** One at a time, since their sum is bounded. */
   readonly #reservations = new Gate(1);
+  #lastGeneration = 0;
   #nextCollection: Timer | undefined;
   #restoring: Promise<void> = Promise.resolve();
   #closed = false;
@@ -105,13 +106,15 @@ export class Functions {
     return this.#store.list(scope, options);
   }
 
-  async create(input: Omit<NewFunction, "code"> & { readonly zip: Uint8Array }): Promise<FunctionRecord> {
+  async create(
+    input: Omit<NewFunction, "code" | "firstGeneration"> & { readonly zip: Uint8Array },
+  ): Promise<FunctionRecord> {
     if (Object.keys(input.tags).length > tagsMax) throw tooManyTags();
     // Before the archive is looked at, and again when the record is written.
     if ((await this.#store.find(input.scope, input.name)) !== undefined) throw functionExists(input.name);
     const { zip, ...rest } = input;
     using held = await this.#archives.store(zip, await this.#archives.inspect(zip));
-    const record = created({ ...rest, code: held.code }, this.#moment());
+    const record = created({ ...rest, code: held.code, firstGeneration: this.#nextGeneration() }, this.#moment());
     await this.#store.create(record);
     this.#preparation.begin(record);
     return record;
@@ -222,6 +225,12 @@ export class Functions {
           if (!this.#closed) this.#scheduleCollection();
         });
     });
+  }
+
+  /** Time, so that it rises over restarts too; made to rise within a millisecond. */
+  #nextGeneration(): number {
+    this.#lastGeneration = Math.max(this.#clock.now(), this.#lastGeneration + 1);
+    return this.#lastGeneration;
   }
 
   #moment(): Moment {

@@ -33,7 +33,7 @@ const codeOf = (id: string) => ({ codeDigest: id, codeSha256: `${id}=`, codeSize
 let revisions = 0;
 const moment = (): Moment => ({ nowMs: 1000 + revisions, revisionId: `revision-${++revisions}` });
 const newFunction = (): FunctionRecord =>
-  created({ scope, name: "f", settings, code: codeOf("one"), tags: {} }, moment());
+  created({ scope, name: "f", settings, code: codeOf("one"), tags: {}, firstGeneration: 1 }, moment());
 const failure = { reason: "no runtime", reasonCode: "InvalidRuntime" } as const;
 
 test("a new function is Pending and serves nothing; prepared, it is Active and serves what it shows", () => {

@@ -52,6 +52,10 @@ export interface NewFunction {
   readonly settings: FunctionSettings;
   readonly code: CodeFacts;
   readonly tags: Readonly<Record<string, string>>;
+  /**
+   * Higher than that of any function before it that had its name: it must not take over the old one's environments.
+   */
+  readonly firstGeneration: number;
 }
 
 export interface PreparationFailure {
@@ -64,7 +68,7 @@ export interface PreparationFailure {
 const beingCreated = { reason: "The function is being created.", code: "Creating" } as const;
 
 export function created(
-  { scope, name, settings, code, tags }: NewFunction,
+  { scope, name, settings, code, tags, firstGeneration }: NewFunction,
   { nowMs, revisionId }: Moment,
 ): FunctionRecord {
   return {
@@ -82,8 +86,7 @@ export function created(
       lastUpdateStatus: "Successful",
       revisionId,
       lastModifiedMs: nowMs,
-      // Not 0: a function of a name that was used before must not take over the old one's environments.
-      generation: nowMs,
+      generation: firstGeneration,
     },
     tags,
     createdAtMs: nowMs,
