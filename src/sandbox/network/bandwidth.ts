@@ -15,9 +15,6 @@ const burstBytesMin = 65_536;
 /** How long a packet may wait in the queue at full rate before it is dropped. */
 const queueMsMax = 50;
 
-/** Bytes per second that still carry one full-size packet in the time a queue may hold it. */
-export const bandwidthBytesPerSecondMin = 32_768;
-
 export class BandwidthUnavailableError extends Error {
   constructor(options?: ErrorOptions) {
     super(
@@ -35,13 +32,15 @@ function queueMessage(linkIndex: number): Buffer {
   return message;
 }
 
-/** The parameters of the bucket: pure, so that a test can read them. */
-export function bucketOptions(bytesPerSecond: number): Buffer {
+const u32Max = 0xffff_ffff;
+
+function bucketOptions(bytesPerSecond: number): Buffer {
   const burstBytes = Math.max(burstBytesMin, Math.ceil(bytesPerSecond / 100));
   const parameters = Buffer.alloc(36); // struct tc_tbf_qopt
   parameters[1] = 1; // TC_LINKLAYER_ETHERNET: no rate table needed
-  parameters.writeUInt32LE(Math.min(bytesPerSecond, 0xffff_ffff), 8);
-  parameters.writeUInt32LE(burstBytes + Math.ceil((bytesPerSecond * queueMsMax) / 1000), 24); // limit
+  parameters.writeUInt32LE(Math.min(bytesPerSecond, u32Max), 8);
+  const queueBytes = Math.ceil((bytesPerSecond * queueMsMax) / 1000);
+  parameters.writeUInt32LE(Math.min(burstBytes + queueBytes, u32Max), 24); // limit
   const rate = Buffer.alloc(8);
   rate.writeBigUInt64LE(BigInt(bytesPerSecond));
   return nested(2, attribute(1, parameters), attribute(4, rate), attribute32(6, burstBytes));
@@ -57,7 +56,7 @@ export function limitSending(netlink: NetlinkSocket, linkIndex: number, bytesPer
     }
     return;
   }
-  const rate = Math.max(bandwidthBytesPerSecondMin, Math.floor(bytesPerSecond));
+  const rate = Math.max(1, Math.floor(bytesPerSecond));
   try {
     const body = [queueMessage(linkIndex), attribute(1, "tbf"), bucketOptions(rate)];
     netlink.request("cap bandwidth", newQueue, flags.create | flags.replace, ...body);

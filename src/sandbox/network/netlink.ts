@@ -53,7 +53,7 @@ export function nested(type: number, ...attributes: readonly Uint8Array[]): Buff
   return attribute(type, Buffer.concat(attributes));
 }
 
-export function u32(value: number): Buffer {
+function u32(value: number): Buffer {
   const buffer = Buffer.alloc(4);
   buffer.writeUInt32LE(value);
   return buffer;

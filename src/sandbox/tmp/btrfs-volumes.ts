@@ -90,9 +90,6 @@ export function clearBtrfs(stateDirectory: string): number {
 export async function openBtrfsVolumes(options: BtrfsOptions): Promise<TmpVolumes> {
   const image = join(options.stateDirectory, "btrfs.img");
   const mountPoint = join(options.stateDirectory, "btrfs");
-  if (!/\bbtrfs$/m.test(readFileSync("/proc/filesystems", "utf8"))) {
-    throw new MechanismUnavailableError("btrfs", "the kernel has no btrfs");
-  }
   mkdirSync(mountPoint, { recursive: true, mode: 0o700 });
   writeFileSync(image, "", { mode: 0o600 });
   try {
@@ -102,9 +99,15 @@ export async function openBtrfsVolumes(options: BtrfsOptions): Promise<TmpVolume
     return new BtrfsVolumes(options, image, mountPoint);
   } catch (error) {
     clearBtrfs(options.stateDirectory);
-    const reason = isErrorCode(error, "ENOENT") ? "mkfs.btrfs or /dev/loop-control is missing" : String(error);
-    throw new MechanismUnavailableError("btrfs", reason, { cause: error });
+    throw new MechanismUnavailableError("btrfs", whatIsMissing(error), { cause: error });
   }
+}
+
+/** A kernel that has btrfs as a module loads it for the mount, so only the mount can tell. */
+function whatIsMissing(error: unknown): string {
+  if (isErrorCode(error, "ENOENT")) return "mkfs.btrfs or /dev/loop-control is missing (apt-get install btrfs-progs)";
+  if (isErrorCode(error, "ENODEV")) return "the kernel has no btrfs";
+  return error instanceof Error ? error.message : String(error);
 }
 
 function mountImage(image: string, mountPoint: string): void {

@@ -12,7 +12,6 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
-  readFileSync,
   readdirSync,
   readlinkSync,
   rmdirSync,
@@ -62,9 +61,6 @@ export function clearLoops(stateDirectory: string): number {
 }
 
 export async function openLoopVolumes(options: LoopOptions): Promise<TmpVolumes> {
-  if (!/\bext4$/m.test(readFileSync("/proc/filesystems", "utf8"))) {
-    throw new MechanismUnavailableError("loop", "the kernel has no ext4");
-  }
   const volumes = new LoopVolumes(options);
   try {
     const { volume } = await volumes.create("trial", tmpSizeMiBMin, 0);

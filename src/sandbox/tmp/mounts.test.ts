@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { mountOf, mountsBeneath, parseMountInfo } from "./mounts.ts";
+import { mountsBeneath, parseMountInfo } from "./mounts.ts";
 
 const table = `22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
 30 22 0:25 / /data\\040dir rw shared:2 master:1 - btrfs /dev/loop0 rw
@@ -23,10 +23,4 @@ test("mounts beneath a directory come deepest first, and no others", () => {
     mountsBeneath("/data dir", table).map(({ directory }) => directory),
     ["/data dir/loop/one", "/data dir"],
   );
-});
-
-test("a path lies on the mount nearest to it", () => {
-  assert.equal(mountOf("/data dir/loop/two", table)?.directory, "/data dir");
-  assert.equal(mountOf("/data directory", table)?.type, "tmpfs");
-  assert.equal(mountOf("/elsewhere", table)?.directory, "/");
 });

@@ -48,20 +48,6 @@ function unescape(field: string | undefined): string {
   return (field ?? "").replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 
-/** The topmost mount that `path` lies on. */
-export function mountOf(
-  path: string,
-  mountInfo = readFileSync("/proc/self/mountinfo", "utf8"),
-): MountPoint | undefined {
-  const contains = (point: MountPoint): boolean =>
-    point.directory === "/" || path === point.directory || path.startsWith(point.directory + sep);
-  let best: MountPoint | undefined;
-  for (const point of parseMountInfo(mountInfo).filter(contains)) {
-    if (best === undefined || point.directory.length >= best.directory.length) best = point;
-  }
-  return best;
-}
-
 /** Takes every mount at or beneath `directory` out of the tree, in use or not; how many there were. */
 export function detachBeneath(directory: string): number {
   const points = mountsBeneath(directory);

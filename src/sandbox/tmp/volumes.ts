@@ -12,7 +12,7 @@ import { defaultReserveBytes, readHostSpace } from "./host-space.ts";
 import { clearLoops, openLoopVolumes } from "./loop-volumes.ts";
 import { clearProjects, openProjectVolumes } from "./project-volumes.ts";
 
-export type { TmpMechanism, TmpVolumes } from "./contract.ts";
+export type { TmpVolumes } from "./contract.ts";
 
 export interface TmpVolumesOptions {
   readonly dataDirectory: string;
