@@ -123,6 +123,19 @@ test("a deleted stream takes its events with it and leaves the others", async ()
   await logs.close();
 });
 
+test("a stream made by hand is deleted with events that were not yet written to disk", async () => {
+  const { logs } = open();
+  await logs.createGroup(scope, "g", {});
+  await logs.createStream(scope, "g", "s");
+  write(logs, "g", "s", [{ timestampMs: 5, message: "x" }]);
+
+  assert.equal(await logs.deleteStream(scope, "g", "s"), true);
+
+  assert.equal(await logs.hasStream(scope, "g", "s"), false);
+  assert.deepEqual(await logs.streams(scope, "g"), []);
+  await logs.close();
+});
+
 test("events end with their group's retention, or with that of the installation", async () => {
   const { clock, logs } = open();
   const event = { timestampMs: clock.now(), message: "x" };

@@ -212,6 +212,8 @@ export class LogStore {
   /** With its events; false when there is none of that name. */
   async deleteStream(scope: Scope, group: string, name: string): Promise<boolean> {
     if (!(await this.hasStream(scope, group, name))) return false;
+    // What waits would make it anew.
+    await this.#appender.flush(logKey(scope, group));
     await this.#engine.streams.removeShard(logKey(scope, group), name);
     await this.#engine.records.delete(streamKey(scope, group, name));
     return true;
