@@ -11,9 +11,8 @@ const path = require("node:path");
 const { pathToFileURL } = require("node:url");
 const { RuntimeError } = require("./errors.js");
 
-/** TypeScript handlers came with Node 24, whose type stripping needs no flag. */
-const firstMajorWithTypeScript = 24;
-const nodeMajor = Number.parseInt(process.versions.node, 10);
+/** Lambda's runtime for Node 24 and later also takes TypeScript and handlers inside a default export. */
+const isCurrent = Number.parseInt(process.versions.node, 10) >= 24;
 
 /** What a handler's module is required from; the last line of a `Require stack`, as on Lambda. */
 const requireFromRuntime = createRequire("/var/runtime/index.mjs");
@@ -55,8 +54,7 @@ async function loadHandler(taskRoot, name) {
 function findExport(loaded, exportPath) {
   const follow = (from) => exportPath.split(".").reduce((nested, key) => nested?.[key], from);
   const named = follow(loaded);
-  // An ES module that exports its handlers in one default object, which Node 24's runtime accepts.
-  return named || nodeMajor < firstMajorWithTypeScript ? named : follow(loaded?.default);
+  return named || !isCurrent ? named : follow(loaded?.default);
 }
 
 async function loadModule(taskRoot, directory, name) {
@@ -77,7 +75,6 @@ async function loadModule(taskRoot, directory, name) {
 
 async function findModule(taskRoot, directory, name) {
   const file = path.resolve(taskRoot, directory, name);
-  const hasTypeScript = nodeMajor >= firstMajorWithTypeScript;
   if (isFile(file) || isFile(path.join(file, "index.js"))) return requireFromRuntime(file);
 
   const isModulePackage = isInModulePackage(path.dirname(file));
@@ -87,7 +84,7 @@ async function findModule(taskRoot, directory, name) {
     [".js", isModulePackage],
     [".mjs", true],
     [".cjs", false],
-    ...(hasTypeScript
+    ...(isCurrent
       ? [
           [".ts", isModulePackage],
           [".mts", true],

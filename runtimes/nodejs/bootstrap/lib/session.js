@@ -88,7 +88,10 @@ class Session {
     this.#postError(requestId, error, () => this.next());
   }
 
-  /** An error outside of any handler's promise: reported for what runs now, then the process ends. */
+  /**
+   * An error outside of any handler's promise: reported for what runs now, then the process ends.
+   * Differs from AWS: its runtime for Node 24 leaves these to Node, so that callers learn only of an exit status.
+   */
   crash(kind, error) {
     const headline = kind === "uncaughtException" ? "Uncaught Exception" : "Unhandled Promise Rejection";
     logError(headline, error);

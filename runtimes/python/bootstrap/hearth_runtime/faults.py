@@ -3,10 +3,9 @@
 https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html
 """
 
-import os
 import traceback
 
-_OWN_DIRECTORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from . import DIRECTORY
 
 
 class Fault(Exception):
@@ -37,7 +36,7 @@ def _trace_of(error):
     """The formatted frames, from the function's own on."""
     frames = traceback.extract_tb(error.__traceback__)
     first = 0
-    while first < len(frames) and frames[first].filename.startswith(_OWN_DIRECTORY):
+    while first < len(frames) and frames[first].filename.startswith(DIRECTORY):
         first += 1
     # Plain tuples: newer versions would underline parts of the line, which Lambda's texts do not.
     return traceback.format_list([(f.filename, f.lineno, f.name, f.line) for f in frames[first:]])

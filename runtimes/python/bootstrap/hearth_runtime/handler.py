@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/python-handler.html
 import importlib
 import sys
 
+from . import DIRECTORY
 from .faults import Fault
 
 
@@ -13,8 +14,7 @@ def set_search_path(task_root):
     """Puts the function's code and its layers first, as on Lambda; what the interpreter brought stays behind them."""
     version = "python%d.%d" % sys.version_info[:2]
     first = [task_root, "/opt/python/lib/%s/site-packages" % version, "/opt/python", "/var/runtime"]
-    own = sys.path[0]
-    sys.path[:] = first + [path for path in sys.path if path != own and path not in first]
+    sys.path[:] = first + [path for path in sys.path if path != DIRECTORY and path not in first]
     # What was looked up before the code was mounted is no longer true.
     for path in first:
         sys.path_importer_cache.pop(path, None)
