@@ -348,6 +348,31 @@ test("an answer that the model has no form for is a reported bug", async () => {
   assert.equal(failures.length, 1);
 });
 
+test("closing waits for the calls under way and for no connection that is merely kept", async () => {
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const { promise: called, resolve: onCall } = Promise.withResolvers<void>();
+  const handlers: Handlers = {
+    Invoke: async () => {
+      onCall();
+      await released;
+      return { StatusCode: 200, Payload: Buffer.from("1") };
+    },
+    ListFunctions: () => ({}),
+  };
+  await using loopback = await startLoopback({ services: services({ lambda: handlers }) });
+  const client = lambdaClient(loopback);
+  await client.listFunctions({});
+  const invocation = client.invoke({ FunctionName: "f" });
+  await called;
+
+  const closed = loopback.endpoint.close();
+  release();
+  assert.equal((await invocation).StatusCode, 200);
+  await closed;
+
+  await assert.rejects(client.listFunctions({}));
+});
+
 test("web pages of other origins are refused, pages of the endpoint itself are not", async () => {
   await using loopback = await startLoopback({ services: services({ lambda: { ListFunctions: () => ({}) } }) });
   const list = async (...headers: string[]): Promise<number | undefined> => {

@@ -20,6 +20,7 @@ import { Call } from "./wire/call.ts";
 import { InternalConnections } from "./wire/internal-connections.ts";
 import type { Protocol, WireRequest } from "./wire/protocol.ts";
 import { ClientGoneError, decompress, readBody } from "./wire/request-body.ts";
+import type { SendOptions } from "./wire/send.ts";
 import { sendAnswer } from "./wire/send.ts";
 import type { Addressing, Destination, ServiceEntry } from "./wire/service-directory.ts";
 import { ServiceDirectory } from "./wire/service-directory.ts";
@@ -99,6 +100,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     acceptInternal: (socket) => internal.accept(socket),
     close: () =>
       new Promise((resolve) => {
+        dispatcher.close();
         internal.close();
         if (!server.listening) {
           server.closeIdleConnections();
@@ -115,12 +117,18 @@ class Dispatcher {
   readonly #directory: ServiceDirectory;
   readonly #authenticator: Authenticator;
   readonly #newRequestId: () => string;
+  #isClosing = false;
 
   constructor(options: EndpointOptions) {
     this.#options = options;
     this.#directory = new ServiceDirectory(options.services);
     this.#authenticator = new Authenticator(options.auth, options.clock);
     this.#newRequestId = options.newRequestId ?? randomUUID;
+  }
+
+  /** From now on every answer ends its connection, which clients would otherwise keep for their next request. */
+  close(): void {
+    this.#isClosing = true;
   }
 
   /** Never rejects: whatever happens is answered, reported or, when the client is gone, dropped. */
@@ -199,7 +207,7 @@ class Dispatcher {
       requestId,
       describeError: (error) => this.#describe(exchange, error, entry.model, protocol),
     });
-    await sendAnswer(response, answer, { requestId, further: call.addedHeaders, isHead: wire.method === "HEAD" });
+    await sendAnswer(response, answer, { ...this.#sending(exchange), further: call.addedHeaders });
   }
 
   async #refuse(exchange: Exchange, error: unknown): Promise<void> {
@@ -221,11 +229,15 @@ class Dispatcher {
       const further =
         retryAfterSeconds === undefined ? undefined : new Map([["retry-after", String(retryAfterSeconds)]]);
       const answer = protocol.encodeError(described, requestId);
-      await sendAnswer(response, answer, { requestId, further, isHead: addressing.method === "HEAD" });
+      await sendAnswer(response, answer, { ...this.#sending(exchange), further });
     } catch (failure) {
       this.#options.onError(failure, failureContext(exchange));
       request.socket.destroy();
     }
+  }
+
+  #sending({ requestId, addressing }: Exchange): Omit<SendOptions, "further"> {
+    return { requestId, isHead: addressing.method === "HEAD", isLast: this.#isClosing };
   }
 
   #describe(

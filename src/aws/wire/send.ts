@@ -8,6 +8,8 @@ export interface SendOptions {
   /** Lower-case names; they replace what the protocol says. */
   readonly further?: ReadonlyMap<string, string> | undefined;
   readonly isHead: boolean;
+  /** The connection ends with this answer: the endpoint is closing. */
+  readonly isLast: boolean;
 }
 
 /**
@@ -25,6 +27,7 @@ export async function sendAnswer(response: ServerResponse, answer: Answer, optio
   const head: string[] = ["x-amzn-RequestId", options.requestId];
   for (const [name, value] of answer.headers) if (options.further?.has(name) !== true) head.push(name, value);
   for (const [name, value] of options.further ?? []) head.push(name, headerText(value));
+  if (options.isLast) head.push("connection", "close");
   const { body, status } = answer;
   const isWhole = typeof body === "string" || body instanceof Uint8Array;
   if (isWhole && status !== 204) head.push("content-length", String(Buffer.byteLength(body)));
