@@ -101,8 +101,7 @@ export class RunningInvocation {
 
   /** A timeout is reported, and billed, as the time that the function was given. */
   get durationMs(): number {
-    const isTimeout = this.#failure?.status === "timeout";
-    return isTimeout ? Math.min(this.#durationMs, this.invocation.timeoutMs) : this.#durationMs;
+    return this.#failure?.status === "timeout" ? this.invocation.timeoutMs : this.#durationMs;
   }
 
   get producedBytes(): number {
