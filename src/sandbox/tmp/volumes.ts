@@ -21,7 +21,7 @@ export interface TmpVolumesOptions {
   readonly reserveBytes?: number;
   /** Tried in this order; all of them unless given. */
   readonly mechanisms?: readonly TmpMechanism[];
-  /** True when a seccomp filter keeps `tenantDeniedRequests` of `btrfs-ioctl.ts` from tenants. */
+  /** True when a seccomp filter keeps btrfs's ioctl requests (type 0x94) from tenants. */
   readonly tenantsCannotMakeSubvolumes?: boolean;
 }
 
