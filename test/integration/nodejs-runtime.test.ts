@@ -217,6 +217,12 @@ forEach(versions, "says that a promise was never settled when nothing is left to
   assert.equal((await runtime.answer()).errorType, "Runtime.NodeJsExit");
 });
 
+forEach(versions, "does not take a promise that a later invocation settles for that one's result", async (version) => {
+  await using runtime = start(version, "index.settledLate");
+  assert.equal((await runtime.answer({ event: { first: true } })).errorType, "Runtime.NodeJsExit");
+  for (let round = 0; round < 3; round++) assert.equal((await runtime.answer()).value, "in time");
+});
+
 const callbackResults: readonly (readonly [handler: string, kind: string, value: unknown])[] = [
   ["index.callback", "success", { called: {} }],
   ["index.callbackTwice", "success", "first"],

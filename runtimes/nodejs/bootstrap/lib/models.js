@@ -24,16 +24,21 @@ const isThenable = (value) =>
 function promiseModel(handler) {
   return async (/** @type {Invocation} */ invocation, /** @type {Session} */ session) => {
     const { requestId, headers, body } = invocation;
-    session.whenIdle(() => session.fail(requestId, neverSettled()));
+    let isGivenUp = false;
+    session.whenIdle(() => {
+      isGivenUp = true;
+      session.fail(requestId, neverSettled());
+    });
     let text;
     try {
       const outcome = handler(JSON.parse(body), addInvocationFields(headers, {}));
       text = serialize(isThenable(outcome) ? await outcome : outcome, false);
     } catch (error) {
-      session.fail(requestId, error);
+      if (!isGivenUp) session.fail(requestId, error);
       return;
     }
-    session.succeed(requestId, text);
+    // A later invocation may settle what this one was given up for.
+    if (!isGivenUp) session.succeed(requestId, text);
   };
 }
 
