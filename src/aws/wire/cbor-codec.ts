@@ -1,21 +1,12 @@
 /**
  * Shapes as CBOR: https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
- * The bytes are the SDK's own CBOR reader and writer; the walk between plain values and shapes is ours, since the
- * SDK's shape deserializer trusts what a server sends, and here a client sends it.
+ * The bytes are written by the SDK's own CBOR writer; reading is ours, since here it is a client that sends.
  */
 import { cbor, dateToTag } from "@smithy/core/cbor";
 import { invariant, unreachable } from "../../core/invariant.ts";
 import { depthMax, setOwn } from "./json-codec.ts";
 import { SerializationError } from "./serialization-error.ts";
 import type { Shape, StructureShape } from "./shapes.ts";
-
-export function parseCbor(body: Uint8Array): unknown {
-  try {
-    return cbor.deserialize(body) as unknown;
-  } catch (error) {
-    throw new SerializationError(`Invalid CBOR: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
 
 export function printCbor(value: unknown): Uint8Array {
   // A copy: the encoder reuses its buffer.

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { lambdaModel, logsModel, stsModel } from "../models.ts";
 import { plain, sampleInput } from "../self-check/sample.ts";
-import { decodeCbor, encodeCbor, parseCbor, printCbor } from "./cbor-codec.ts";
+import { decodeCbor, encodeCbor, printCbor } from "./cbor-codec.ts";
+import { readCbor } from "./cbor-reader.ts";
 import { decodeFrames, encodeFrame } from "./event-stream.ts";
 import { compileBindings, decodeBindings } from "./http-bindings.ts";
 import { decodeJson, encodeJson, parseJson } from "./json-codec.ts";
@@ -55,7 +56,7 @@ test("what is encoded is decoded to the same in JSON, XML and CBOR", () => {
       options,
     );
     const xml = decodeXml(operation.input, parseXml(encodeXmlDocument(operation.input, "Root", undefined, value)));
-    const cbor = decodeCbor(operation.input, parseCbor(printCbor(encodeCbor(operation.input, value))));
+    const cbor = decodeCbor(operation.input, readCbor(printCbor(encodeCbor(operation.input, value))));
 
     assert.deepEqual(plain(json), plain(value), operation.name);
     assert.deepEqual(plain(cbor), plain(value), operation.name);
@@ -115,6 +116,9 @@ test("XML entities are not expanded and nesting is bounded", () => {
     "<a>".repeat(100_000),
     `${"<a>".repeat(500)}${"</a>".repeat(500)}`,
     `<a ${"b".repeat(100_000)}`,
+    `<a ${"b".repeat(1_000_000)}>`,
+    `<a ${"b ".repeat(500_000)}/>`,
+    `<a>${"&".repeat(1_000_000)}</a>`,
   ]) {
     assert.throws(() => parseXml(hostile), SerializationError);
   }
@@ -123,9 +127,56 @@ test("XML entities are not expanded and nesting is bounded", () => {
 test("CBOR of any bytes is decoded or refused", () => {
   fc.assert(
     fc.property(anyOperation, fc.uint8Array({ maxLength: 64 }), ({ input }, bytes) => {
-      onlyRefuses(() => decodeCbor(input, parseCbor(bytes)));
+      onlyRefuses(() => decodeCbor(input, readCbor(bytes)));
     }),
   );
+});
+
+test("CBOR is read as the examples of RFC 8949 say", () => {
+  const examples: readonly (readonly [string, unknown])[] = [
+    ["1903e8", 1000],
+    ["1b000000e8d4a51000", 1_000_000_000_000],
+    ["1bffffffffffffffff", 18_446_744_073_709_551_615n],
+    ["c249010000000000000000", 18_446_744_073_709_551_616n],
+    ["3bffffffffffffffff", -18_446_744_073_709_551_616n],
+    ["c349010000000000000000", -18_446_744_073_709_551_617n],
+    ["3903e7", -1000],
+    ["f93e00", 1.5],
+    ["f90001", 5.960464477539063e-8],
+    ["f9c400", -4],
+    ["fa47c35000", 100_000],
+    ["fb3ff199999999999a", 1.1],
+    ["f97c00", Number.POSITIVE_INFINITY],
+    ["f5", true],
+    ["f6", null],
+    ["c11a514b67b0", { tag: 1, value: 1_363_896_240 }],
+    ["4401020304", Uint8Array.of(1, 2, 3, 4)],
+    ["62c3bc", "ü"],
+    ["8301820203820405", [1, [2, 3], [4, 5]]],
+    ["a26161016162820203", { a: 1, b: [2, 3] }],
+    ["5f42010243030405ff", Uint8Array.of(1, 2, 3, 4, 5)],
+    ["7f657374726561646d696e67ff", "streaming"],
+    ["9f018202039f0405ffff", [1, [2, 3], [4, 5]]],
+    ["bf61610161629f0203ffff", { a: 1, b: [2, 3] }],
+  ];
+  for (const [hex, value] of examples) assert.deepEqual(readCbor(Buffer.from(hex, "hex")), value, hex);
+});
+
+test("CBOR that claims more than it holds is refused at once", () => {
+  const hostile = [
+    "9bffffffffffffffff",
+    "bbffffffffffffffff",
+    "5bffffffffffffffff",
+    "9a7fffffff00",
+    "9f",
+    "bf",
+    "7f",
+    "",
+    "0000",
+  ];
+  for (const hex of [...hostile, "81".repeat(100_000), "c1".repeat(100_000)]) {
+    assert.throws(() => readCbor(Buffer.from(hex, "hex")), SerializationError, hex.slice(0, 20));
+  }
 });
 
 test("event stream frames survive any change as a refusal", () => {

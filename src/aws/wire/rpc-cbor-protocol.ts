@@ -2,7 +2,8 @@
  * Smithy RPC v2 CBOR: the operation in the path (`/service/Logs_20140328/operation/PutLogEvents`), CBOR both ways.
  * https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
  */
-import { decodeCbor, encodeCbor, parseCbor, printCbor } from "./cbor-codec.ts";
+import { decodeCbor, encodeCbor, printCbor } from "./cbor-codec.ts";
+import { readCbor } from "./cbor-reader.ts";
 import type { PayloadCodec } from "./event-stream.ts";
 import type { Protocol } from "./protocol.ts";
 import type { RpcHead } from "./rpc-answers.ts";
@@ -14,7 +15,7 @@ const head: RpcHead = { contentType: "application/cbor", headers: [["smithy-prot
 const codec: PayloadCodec = {
   contentType: head.contentType,
   encode: (shape, value) => printCbor(encodeCbor(shape, value)),
-  decode: (shape, body) => decodeCbor(shape, parseCbor(body)),
+  decode: (shape, body) => decodeCbor(shape, readCbor(body)),
 };
 
 export function createRpcCborProtocol(model: ServiceModel): Protocol {

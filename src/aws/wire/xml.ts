@@ -45,9 +45,17 @@ function withoutPrefix(name: string): string {
   return name.slice(name.indexOf(":") + 1);
 }
 
+/** Sticky: a text that is no attribute fails where it stands instead of being searched from every position. */
+const attribute = /\s*([\w.:-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/y;
+
 function parseAttributes(text: string): Record<string, string> {
   const attributes: Record<string, string> = {};
-  for (const [, name = "", double, single] of text.matchAll(/([\w.:-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g)) {
+  const rest = text.trimEnd();
+  attribute.lastIndex = 0;
+  while (attribute.lastIndex < rest.length) {
+    const match = attribute.exec(rest);
+    if (match === null) throw new SerializationError("Invalid XML", { isMalformed: true });
+    const [, name = "", double, single] = match;
     attributes[withoutPrefix(name)] = unescapeXml(double ?? single ?? "");
   }
   return attributes;
@@ -60,13 +68,14 @@ export function parseXml(text: string): XmlElement {
   while (token.lastIndex < text.length) {
     const match = token.exec(text);
     const top = open.at(-1) ?? root;
-    if (match === null) throw new SerializationError("Invalid XML");
+    if (match === null) throw new SerializationError("Invalid XML", { isMalformed: true });
     const [, cdata, closing, name, attributes = "", selfClosing, plain] = match;
     if (plain !== undefined) top.text += unescapeXml(plain);
     else if (cdata !== undefined) top.text += cdata;
     else if (name === undefined) continue;
     else if (closing === "/") {
-      if (open.length === 1 || top.name !== withoutPrefix(name)) throw new SerializationError("Invalid XML");
+      if (open.length === 1 || top.name !== withoutPrefix(name))
+        throw new SerializationError("Invalid XML", { isMalformed: true });
       open.pop();
     } else {
       const element = { name: withoutPrefix(name), attributes: parseAttributes(attributes), children: [], text: "" };
@@ -77,7 +86,7 @@ export function parseXml(text: string): XmlElement {
   }
   const [only] = root.children;
   if (only === undefined || root.children.length > 1 || open.length > 1 || root.text.trim() !== "") {
-    throw new SerializationError("Invalid XML");
+    throw new SerializationError("Invalid XML", { isMalformed: true });
   }
   return only;
 }
