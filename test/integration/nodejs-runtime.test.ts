@@ -201,6 +201,14 @@ forEach(versions, "reports an unhandled rejection for the running invocation and
   );
 });
 
+forEach(versions, "ends after an error that comes when its invocation is answered", async (version) => {
+  await using runtime = start(version, "index.unhandledAfterwards");
+  assert.equal((await runtime.answer()).value, "answered");
+  assert.equal((await runtime.ended).code, 128);
+  await using streaming = start(version, "index.streamCrashes");
+  assert.deepEqual(await streaming.invoke(), { code: 129, signal: null });
+});
+
 forEach([24], "leaves an uncaught exception to a listener of the function's own", async (version) => {
   await using runtime = start(version, "index.survives");
   assert.equal((await runtime.answer()).value, "caught I am a teapot");

@@ -75,6 +75,11 @@ class RuntimeApiClient {
     return this.#connected();
   }
 
+  /** A client of the same server with a connection of its own, for what cannot wait behind the requests of this one. */
+  another() {
+    return new RuntimeApiClient(`${this.#host}:${this.#port}`);
+  }
+
   get host() {
     return this.#host;
   }

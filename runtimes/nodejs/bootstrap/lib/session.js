@@ -32,8 +32,10 @@ class Session {
   #paths;
   /** @type {(invocation: Invocation) => void} */
   #run = () => {};
-  /** @type {string | undefined} */
+  /** Of the invocation that runs now. @type {string | undefined} */
   #requestId = undefined;
+  /** Before the first invocation, errors belong to the init phase. */
+  #isInitialising = true;
   /** Called when the handler's event loop has run empty. @type {(() => void) | undefined} */
   #whenIdle = undefined;
 
@@ -62,7 +64,7 @@ class Session {
   }
 
   next() {
-    this.#whenIdle = undefined;
+    this.#waits();
     this.#client.get(this.#paths.next, this.#onNext);
   }
 
@@ -75,7 +77,7 @@ class Session {
   succeed(requestId, text) {
     const path = this.responsePath(requestId);
     if (text.length <= pipelinedLengthMax) {
-      this.#whenIdle = undefined;
+      this.#waits();
       this.#client.postThenGet(path, text, this.#paths.next, this.#onNext);
     } else {
       this.#client.post(path, text, "", () => this.next());
@@ -85,7 +87,7 @@ class Session {
   /** Logs the error and makes it the invocation's result. */
   fail(requestId, error) {
     logError("Invoke Error", error);
-    this.#postError(requestId, error, () => this.next());
+    this.#postError(this.#client, requestId, error, () => this.next());
   }
 
   /**
@@ -96,8 +98,10 @@ class Session {
     const headline = kind === "uncaughtException" ? "Uncaught Exception" : "Unhandled Promise Rejection";
     logError(headline, error);
     const exit = () => process.exit(exitCodes[kind]);
-    if (this.#requestId === undefined) this.reportInitError(error, exit);
-    else this.#postError(this.#requestId, error, exit);
+    if (this.#isInitialising) this.reportInitError(error, exit);
+    // The handler may be in the midst of streaming its response over the session's own connection.
+    else if (this.#requestId !== undefined) this.#postError(this.#client.another(), this.#requestId, error, exit);
+    else exit();
   }
 
   reportInitError(error, onDone) {
@@ -106,10 +110,17 @@ class Session {
     this.#client.post(`${apiPrefix}/init/error`, serialize(response, true), header, onDone);
   }
 
-  #postError(requestId, error, onDone) {
+  /** From here on no invocation runs, until `next` is answered. */
+  #waits() {
+    this.#whenIdle = undefined;
+    this.#requestId = undefined;
+    this.#isInitialising = false;
+  }
+
+  #postError(client, requestId, error, onDone) {
     const response = toResponse(error);
     const path = `${apiPrefix}/invocation/${requestId}/error`;
-    this.#client.post(path, serialize(response, true), errorTypeHeader(response.errorType), onDone);
+    client.post(path, serialize(response, true), errorTypeHeader(response.errorType), onDone);
   }
 
   /**
