@@ -17,7 +17,13 @@ export abstract class SafeDriver implements SandboxDriver {
   protected abstract make(spec: SandboxSpec): Promise<Sandbox>;
   protected abstract shutDown(): Promise<void>;
   protected abstract removeVolume(volume: TmpVolume): Promise<void>;
-  abstract recover(): Promise<RecoveryReport>;
+  protected abstract removeLeftovers(): Promise<RecoveryReport>;
+
+  async recover(): Promise<RecoveryReport> {
+    // What lives now cannot be told from what was left.
+    if (this.#living.size + this.#creating.size > 0) throw new Error("recovery comes before the first sandbox");
+    return this.removeLeftovers();
+  }
 
   async create(spec: SandboxSpec): Promise<Sandbox> {
     if (this.#isClosed) throw new Error(`the sandbox driver ${this.name} is closed`);

@@ -73,7 +73,7 @@ export class FakeDriver extends SafeDriver {
     return sandbox.state();
   }
 
-  override recover(): Promise<RecoveryReport> {
+  protected override removeLeftovers(): Promise<RecoveryReport> {
     return Promise.resolve({ sandboxes: 0, mounts: 0, cgroups: 0, links: 0, volumes: 0 });
   }
 

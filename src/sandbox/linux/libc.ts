@@ -213,7 +213,6 @@ const MOVE_MOUNT_F_EMPTY_PATH = 4;
 export const MOUNT_ATTR_RDONLY = 1;
 export const MOUNT_ATTR_NOSUID = 2;
 export const MOUNT_ATTR_NODEV = 4;
-export const MOUNT_ATTR_NOEXEC = 8;
 
 const openTree = checked<[428, number, string, number]>("open_tree", bare("int", "str", "uint"));
 const moveMountCall = checked<[429, number, string, number, string, number]>(
@@ -230,10 +229,22 @@ export function cloneMount(path: string, recursive = false): number {
   return openTree(428, AT_FDCWD, path, OPEN_TREE_CLONE | O_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
 }
 
-export function setMountAttributes(fd: number, attributes: number): void {
-  // struct mount_attr: attr_set, attr_clr, propagation, userns_fd, 64 bits each.
-  const request = new BigUint64Array([BigInt(attributes), 0n, 0n, 0n]);
-  mountSetattr(442, fd, "", AT_EMPTY_PATH | AT_RECURSIVE, new Uint8Array(request.buffer), request.byteLength);
+/** Adds `attributes` to a detached mount and those below it. */
+export function limitDetachedMount(fd: number, attributes: number): void {
+  mountSetattr(442, fd, "", AT_EMPTY_PATH | AT_RECURSIVE, attributeRequest(attributes), attributeRequestBytes);
+}
+
+/** Adds `attributes` to the mount at `path`; with `recursive`, to those below it too. */
+export function limitMount(path: string, attributes: number, recursive: boolean): void {
+  const flags = recursive ? AT_RECURSIVE : 0;
+  mountSetattr(442, AT_FDCWD, path, flags, attributeRequest(attributes), attributeRequestBytes);
+}
+
+/** struct mount_attr: attr_set, attr_clr, propagation, userns_fd, 64 bits each. */
+const attributeRequestBytes = 32;
+
+function attributeRequest(attributes: number): Uint8Array {
+  return new Uint8Array(new BigUint64Array([BigInt(attributes), 0n, 0n, 0n]).buffer);
 }
 
 /** Mounts what `cloneMount` gave at `target`, in the mount namespace that the calling thread is in. */

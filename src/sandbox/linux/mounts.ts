@@ -11,20 +11,48 @@ export interface InnerMount extends Mount {
   readonly isWritable: boolean;
 }
 
-/** Mounts each over its target in the mount namespace of process `pid`; always nosuid and nodev. All or none is not promised. */
-export function mountInto(pid: number, mounts: readonly InnerMount[]): void {
-  const detached: number[] = [];
+export interface MountPlan {
+  /** Mounted over their targets now, in this order. */
+  readonly late: readonly InnerMount[];
+  /** There already, by whoever made the sandbox: limited once more, since not every runtime obeys every option. */
+  readonly early: readonly InnerMount[];
+}
+
+/**
+ * Completes the mounts of the sandbox whose init is `pid`, before anything runs in it: afterwards only `/dev` holds
+ * devices, nothing gives privileges, and only what is declared writable is.
+ */
+export function completeMounts(pid: number, { early, late }: MountPlan): void {
+  const limit = (): void => {
+    libc.limitMount("/", attributesOf(false), false);
+    libc.limitMount("/dev", libc.MOUNT_ATTR_RDONLY | libc.MOUNT_ATTR_NOSUID, false);
+    for (const { target, isWritable } of early) libc.limitMount(target, attributesOf(isWritable), true);
+  };
+  moveInto(pid, late, limit);
+}
+
+/** Mounts one more directory over an empty one, read-only. */
+export function attachInto(pid: number, mount: Mount): void {
+  moveInto(pid, [{ ...mount, isWritable: false }]);
+}
+
+function moveInto(pid: number, mounts: readonly InnerMount[], before?: () => void): void {
+  const detached: { readonly fd: number; readonly target: string }[] = [];
   try {
-    for (const { source, isWritable } of mounts) {
+    for (const { source, target, isWritable } of mounts) {
       const fd = libc.cloneMount(source, true);
-      detached.push(fd);
-      const readOnly = isWritable ? 0 : libc.MOUNT_ATTR_RDONLY;
-      libc.setMountAttributes(fd, libc.MOUNT_ATTR_NOSUID | libc.MOUNT_ATTR_NODEV | readOnly);
+      detached.push({ fd, target });
+      libc.limitDetachedMount(fd, attributesOf(isWritable));
     }
     inMountNamespace(pid, () => {
-      for (const [index, fd] of detached.entries()) libc.moveMount(fd, mounts[index]?.target ?? "");
+      before?.();
+      for (const { fd, target } of detached) libc.moveMount(fd, target);
     });
   } finally {
-    for (const fd of detached) libc.close(fd);
+    for (const { fd } of detached) libc.close(fd);
   }
+}
+
+function attributesOf(isWritable: boolean): number {
+  return libc.MOUNT_ATTR_NOSUID | libc.MOUNT_ATTR_NODEV | (isWritable ? 0 : libc.MOUNT_ATTR_RDONLY);
 }

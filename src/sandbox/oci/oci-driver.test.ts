@@ -18,13 +18,15 @@ for (const runtime of ["runc", "crun"] as const) {
     hasNamespaces: true,
     open: () => Promise.resolve(host.open({ runtime })),
   });
-  test(`${runtime}: the next run removes everything of one that was killed`, () => removesLeftovers(runtime));
+  test(`${runtime}: the next run removes everything of one that was killed`, () => removesLeftovers(runtime, "held"));
+  test(`${runtime}: creates that were under way when the worker was killed leave nothing`, () =>
+    removesLeftovers(runtime, "creating"));
 }
 
-async function removesLeftovers(runtime: OciRuntimeName): Promise<void> {
-  const stateDirectory = join(host.directory, `killed-${runtime}`);
-  const volumes = join(host.directory, "volumes", `killed-${runtime}`);
-  const cgroupParent = `${host.cgroupParent}-killed-${runtime}`;
+async function removesLeftovers(runtime: OciRuntimeName, stage: "held" | "creating"): Promise<void> {
+  const stateDirectory = join(host.directory, `killed-${stage}-${runtime}`);
+  const volumes = join(host.directory, "volumes", `killed-${stage}-${runtime}`);
+  const cgroupParent = `${host.cgroupParent}-killed-${stage}-${runtime}`;
   const holder = spawn(
     process.execPath,
     [
@@ -33,6 +35,7 @@ async function removesLeftovers(runtime: OciRuntimeName): Promise<void> {
       cgroupParent,
       volumes,
       runtime,
+      stage,
     ],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
@@ -44,7 +47,7 @@ async function removesLeftovers(runtime: OciRuntimeName): Promise<void> {
     await once(holder, "exit");
   }
   const pids = processesBelow(cgroupParent);
-  assert(pids.length >= 5, `${pids.length} processes are left`);
+  if (stage === "held") assert(pids.length >= 5, `${pids.length} processes are left`);
 
   const driver = host.open({ runtime, stateDirectory, cgroupParent, volumes: plainVolumes(volumes) });
   const report = await driver.recover();

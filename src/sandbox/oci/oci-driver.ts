@@ -72,8 +72,9 @@ export class OciDriver extends SafeDriver {
     }
   }
 
-  override async recover(): Promise<RecoveryReport> {
+  protected override async removeLeftovers(): Promise<RecoveryReport> {
     const { bundlesDirectory, cgroups, runtime } = this.#host;
+    await runtime.killStrays();
     const leftOver = readdirSync(bundlesDirectory);
     // What runs uses the rest: first it ends, then its links and volumes go.
     await Promise.all(leftOver.map((id) => emptyCgroup(cgroups.of(id))));

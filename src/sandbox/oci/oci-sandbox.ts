@@ -23,8 +23,8 @@ import type {
 } from "../contract.ts";
 import * as libc from "../linux/libc.ts";
 import { bindDatagramOnLoopback, bringLoopbackUp, listenOnLoopback } from "../linux/loopback.ts";
-import { mountInto } from "../linux/mounts.ts";
-import type { InnerMount } from "../linux/mounts.ts";
+import { attachInto, completeMounts } from "../linux/mounts.ts";
+import type { InnerMount, MountPlan } from "../linux/mounts.ts";
 import { inNetworkNamespace } from "../linux/namespaces.ts";
 import type { Connection, Egress } from "../network/egress.ts";
 import type { TmpVolumes } from "../tmp/volumes.ts";
@@ -103,7 +103,7 @@ export async function createOciSandbox(host: OciHost, spec: SandboxSpec): Promis
   // From here on, so that an init that ends in the middle of this is collected too.
   const status = host.reaper.wait(pid);
   const listeners = openListeners(host, spec, pid, undo);
-  mountInto(pid, mounts.late);
+  completeMounts(pid, mounts);
   const connection = await connect(host, spec, pid, undo);
   const blockDevice = spec.limits.diskBytesPerSecond === undefined ? undefined : blockDeviceOf(host.volumes, tmp);
   cgroup.setLimits(spec.limits, blockDevice);
@@ -138,12 +138,7 @@ async function takeTmp(host: OciHost, spec: SandboxSpec, undo: AsyncDisposableSt
  * The runtime enters the working directory while it makes the sandbox, so what lies on the way to it must be mounted
  * then (`early`). All else is moved in afterwards.
  */
-function mountsOf(
-  host: OciHost,
-  spec: SandboxSpec,
-  root: SandboxRoot,
-  tmp: TmpVolume,
-): { readonly early: InnerMount[]; readonly late: InnerMount[] } {
+function mountsOf(host: OciHost, spec: SandboxSpec, root: SandboxRoot, tmp: TmpVolume): MountPlan {
   for (const point of spec.attachPoints) root.ensureMountPoint(point, "directory");
   for (const { source, target } of spec.mounts) {
     root.ensureMountPoint(target, statSync(source).isDirectory() ? "directory" : "file");
@@ -267,7 +262,7 @@ export class OciSandbox implements Sandbox {
       throw new Error(`${mount.target} is not an attach point of sandbox ${this.id}`);
     }
     if (this.#hasExited) throw new SandboxGoneError(this.id);
-    mountInto(this.#parts.pid, [{ ...mount, isWritable: false }]);
+    attachInto(this.#parts.pid, mount);
   }
 
   setLimits(limits: SandboxLimits): void {

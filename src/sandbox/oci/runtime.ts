@@ -3,10 +3,12 @@
  * that the runtime keeps, since every process costs 10 ms and more.
  */
 import { spawn } from "node:child_process";
-import { closeSync, constants, existsSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, readFileSync, readdirSync, rmSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { sendKill } from "../cgroup/files.ts";
 import { unifiedOfHybrid } from "../cgroup/open.ts";
 import { mountsWithout, visitMounts } from "../linux/namespaces.ts";
 import { extraDescriptors } from "./config.ts";
@@ -105,9 +107,36 @@ export class OciRuntime {
     rmSync(fifo, { force: true });
   }
 
+  /** Ends creates of a worker that was killed: they would go on, and their sandboxes belong to nobody. */
+  async killStrays(): Promise<void> {
+    const startedAtMs = performance.now();
+    for (let strays = this.#strays(); strays.length > 0; strays = this.#strays()) {
+      for (const pid of strays) sendKill(pid);
+      if (performance.now() - startedAtMs > createMsMax)
+        throw new Error(`${this.name} ${strays.join(", ")} does not end`);
+      await delay(1);
+    }
+  }
+
+  /** Runtime processes that work on this state directory. */
+  #strays(): number[] {
+    const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+    return pids.filter((pid) => commandLineOf(pid).includes(this.#stateDirectory)).map(Number);
+  }
+
   /** Forgets a sandbox whose processes and cgroup are gone. */
   forget(id: string): void {
     rmSync(join(this.#stateDirectory, id), { recursive: true, force: true });
+  }
+}
+
+/** Empty when the process has ended, or is about to. */
+function commandLineOf(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  } catch (error) {
+    if (["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) return [];
+    throw error;
   }
 }
 
