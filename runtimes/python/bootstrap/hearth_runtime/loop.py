@@ -73,6 +73,7 @@ def _await_function(client):
     if answer.status != 200:
         sys.exit("specialise was answered %d: %r" % (answer.status, answer.body))
     told = json.loads(answer.body)
+    # Nothing to reseed: every pooled interpreter booted by itself and has randomness of its own.
     os.environ.pop("HEARTH_POOLED", None)
     os.environ.update(told["environment"])
     # What the C library read from TZ before.
