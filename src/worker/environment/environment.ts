@@ -19,6 +19,7 @@ import type {
 } from "../contract.ts";
 import type { EnvironmentLog } from "../logs/environment-log.ts";
 import type { InitPhase, Status } from "../logs/platform-records.ts";
+import { closeBooks } from "./books.ts";
 import { exitErrorType, exitFailure, timeoutFailure, type Failure } from "./failures.ts";
 import { transition, type Command, type LifeEvent, type Phase } from "./life-cycle.ts";
 import { RunningInvocation } from "./running-invocation.ts";
@@ -37,7 +38,6 @@ export const responseLingerMsMax = 3;
  * within this time is as old as that: the peak only ever rises, so the next report has it.
  */
 const memoryReadIntervalMs = 50;
-const bytesPerMiB = 1_048_576;
 
 export interface EnvironmentOptions {
   readonly spec: EnvironmentSpec;
@@ -284,34 +284,14 @@ export class Environment {
   #report(): void {
     const current = this.#running();
     this.#current = undefined;
-    const { spec } = this.#options;
-    const { requestId } = current.invocation;
-    const { outcome, durationMs, producedBytes, failureText } = current;
-    if (!current.isAnnounced) this.#endInit("invoke", outcome);
+    this.#readMemory();
+    if (!current.isAnnounced) this.#endInit("invoke", current.outcome);
     this.#announce(current);
-    if (failureText !== undefined) this.#log.record({ kind: "fault", text: failureText });
-    this.#log.record({ kind: "runtimeDone", requestId, ...outcome, durationMs, producedBytes });
     const initDurationMs = this.#initDurationMs;
     this.#initDurationMs = undefined;
-    this.#readMemory();
-    // Since August 2025 the init phase is billed with the first invocation; provisioned concurrency is billed by time.
-    const billedInitMs = spec.initializationType === "on-demand" ? (initDurationMs ?? 0) : 0;
-    const figures = {
-      requestId,
-      ...outcome,
-      durationMs,
-      billedMs: Math.max(1, Math.ceil(durationMs + billedInitMs)),
-      memorySizeMiB: spec.memoryMiB,
-      maxMemoryUsedMiB: Math.min(spec.memoryMiB, Math.ceil(this.#peakMemoryBytes / bytesPerMiB)),
-      ...(initDurationMs === undefined ? {} : { initDurationMs }),
-    };
-    this.#log.record({ kind: "report", ...figures });
-    const logTail = this.#log.takeTail();
-    current.report({
-      ...figures,
-      ...(logTail === undefined ? {} : { logTail }),
-      environment: this.#phase === "stopping" ? "gone" : "idle",
-    });
+    const peakMemoryBytes = this.#peakMemoryBytes;
+    const figures = closeBooks(this.#options.spec, this.#log, current, { initDurationMs, peakMemoryBytes });
+    current.report({ ...figures, environment: this.#phase === "stopping" ? "gone" : "idle" });
   }
 
   #readMemory(): void {

@@ -142,6 +142,37 @@ test("takes an error with its type; without a body the type makes the error", as
   }
 });
 
+test("the cause of an error is not for the caller", async () => {
+  const whole = { errorMessage: "m", errorType: "T", stackTrace: ["s"], errorCause: { exceptions: [] } };
+  for (const [body, payload] of [
+    [JSON.stringify(whole), `{"errorMessage":"m","errorType":"T","stackTrace":["s"]}`],
+    ["{broken", `"Invalid error body"`],
+  ] as const) {
+    using api = new Served();
+    await api.running();
+
+    await api.client.call("POST", `${invocationPrefix}${requestId}/error`, body, {
+      "Content-Type": "application/vnd.aws.lambda.error.cause+json",
+    });
+
+    assert.equal(api.results[0]?.payload.toString(), payload);
+  }
+});
+
+test("refuses a response mode that does not exist", async () => {
+  using api = new Served();
+  await api.running();
+
+  const answer = await api.client.respond(requestId, "x", { "Lambda-Runtime-Function-Response-Mode": "sideways" });
+
+  assert.equal(answer.status, 400);
+  assert.deepEqual(json(answer), {
+    errorMessage: "Invalid function response mode",
+    errorType: "InvalidFunctionResponseMode",
+  });
+  assert.deepEqual(api.results, []);
+});
+
 test("refuses an id that is not the running invocation's", async () => {
   using api = new Served();
   await api.running();
@@ -158,6 +189,7 @@ test("refuses what comes at the wrong moment, other paths and other methods", as
   using api = new Served();
 
   assert.equal((await api.client.respond(requestId, "x")).status, 400);
+  assert.equal((await api.client.call("GET", "/2018-06-01/ping")).body.toString(), "pong");
   assert.equal((await api.client.call("GET", "/")).status, 404);
   assert.equal((await api.client.call("POST", "/2018-06-01/runtime/nothing", "x")).status, 404);
   assert.equal((await api.client.call("PUT", nextPath)).status, 405);

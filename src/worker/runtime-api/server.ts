@@ -18,10 +18,12 @@ import {
   initErrorPath,
   invocationPrefix,
   nextPath,
+  pingPath,
   responseBytesMax,
   specialisePath,
   warmupNextPath,
   warmupResponsePrefix,
+  type Answer,
 } from "./wire.ts";
 
 /** A runtime uses one; a process for each request (a shell with curl) a few. */
@@ -107,6 +109,7 @@ function routeGet(session: RuntimeSession, url: string, response: ServerResponse
   if (url === nextPath) session.next(response);
   else if (url === specialisePath) session.pollSpecialise(response);
   else if (url === warmupNextPath) session.warmUp(response, true);
+  else if (url === pingPath) session.refuse(response, answers.pong);
   else session.refuse(response, url === initErrorPath ? answers.methodNotAllowed : answers.notFound);
 }
 
@@ -130,19 +133,14 @@ function takeResponse(
   request: IncomingMessage,
   response: ServerResponse,
 ): void {
-  const claim = session.claim(requestId, "InvocationResponse");
-  if (claim !== "claimed") {
-    session.refuse(response, claim);
+  const mode = request.headers[responseModeHeader];
+  if (mode !== undefined && mode !== "" && mode !== "streaming") {
+    session.refuse(response, answers.invalidResponseMode);
     return;
   }
-  readBody(request, {
-    onWhole: (payload) => {
-      sendAnswer(response, answers.accepted);
-      session.settle(streamedError(request) ?? { kind: "success", payload, contentType: contentTypeOf(request) });
-    },
-    onTooLarge: () => session.settle(responseTooLarge),
-    onDrained: () => sendAnswer(response, answers.tooLarge),
-    onBroken: () => session.unclaim(),
+  const contentType = request.headers["content-type"] ?? "application/json";
+  takeResult(session, session.claim(requestId, "InvocationResponse"), request, response, (payload) => {
+    return streamedError(request) ?? { kind: "success", payload, contentType };
   });
 }
 
@@ -152,15 +150,27 @@ function takeError(
   request: IncomingMessage,
   response: ServerResponse,
 ): void {
-  const claim = session.claim(requestId, "InvocationErrorResponse");
+  takeResult(session, session.claim(requestId, "InvocationErrorResponse"), request, response, (body) => {
+    return { kind: "error", ...failureOf(request, body) };
+  });
+}
+
+function takeResult(
+  session: RuntimeSession,
+  claim: Answer | "claimed",
+  request: IncomingMessage,
+  response: ServerResponse,
+  toResult: (body: Buffer) => RuntimeResult,
+): void {
   if (claim !== "claimed") {
     session.refuse(response, claim);
     return;
   }
   readBody(request, {
     onWhole: (body) => {
+      // First: the runtime asks for its next invocation as soon as it has this.
       sendAnswer(response, answers.accepted);
-      session.settle({ kind: "error", ...failureOf(request, body) });
+      session.settle(toResult(body));
     },
     onTooLarge: () => session.settle(responseTooLarge),
     onDrained: () => sendAnswer(response, answers.tooLarge),
@@ -229,18 +239,27 @@ function readBody(request: IncomingMessage, reader: BodyReader): void {
   request.on("error", () => undefined);
 }
 
-function contentTypeOf(request: IncomingMessage): string {
-  return request.headers["content-type"] ?? "application/json";
-}
-
+const responseModeHeader = "lambda-runtime-function-response-mode";
 const errorTypeHeader = "lambda-runtime-function-error-type";
+const errorWithCauseType = "application/vnd.aws.lambda.error.cause+json";
 const errorBodyTrailer = "lambda-runtime-function-error-body";
 /** Longer names are cut: the type stands in log lines. */
 const errorTypeLengthMax = 256;
 
 function failureOf(request: IncomingMessage, body: Buffer): RuntimeFailure {
   const header = request.headers[errorTypeHeader];
-  return failure(typeof header === "string" ? header : undefined, body);
+  const hasCause = request.headers["content-type"] === errorWithCauseType;
+  return failure(typeof header === "string" ? header : undefined, hasCause ? withoutCause(body) : body);
+}
+
+/** The cause of an error is for a trace, not for the caller. */
+function withoutCause(body: Buffer): Buffer {
+  try {
+    const { errorMessage, errorType, stackTrace } = JSON.parse(body.toString("utf8")) as Record<string, unknown>;
+    return Buffer.from(JSON.stringify({ errorMessage, errorType, stackTrace }));
+  } catch {
+    return Buffer.from(JSON.stringify("Invalid error body"));
+  }
 }
 
 /** A response that was streamed says in its trailers that it failed midway. */

@@ -11,6 +11,7 @@ export const responseBytesMax = 6_291_556;
 export const invocationPrefix = "/2018-06-01/runtime/invocation/";
 export const nextPath = `${invocationPrefix}next`;
 export const initErrorPath = "/2018-06-01/runtime/init/error";
+export const pingPath = "/2018-06-01/ping";
 export const specialisePath = "/hearth/specialise";
 export const warmupNextPath = "/hearth/warmup/next";
 export const warmupResponsePrefix = "/hearth/warmup/response/";
@@ -38,12 +39,13 @@ function errorAnswer(status: number, errorType: string, errorMessage: string): A
 export const answers = {
   accepted: answer(202, `{"status":"OK"}\n`, "application/json"),
   invalidRequestId: errorAnswer(400, "InvalidRequestID", "Invalid request ID"),
-  truncated: errorAnswer(400, "TruncatedHTTPRequest", "HTTP request detected as truncated"),
+  invalidResponseMode: errorAnswer(400, "InvalidFunctionResponseMode", "Invalid function response mode"),
   tooLarge: errorAnswer(
     413,
     "RequestEntityTooLarge",
     `Exceeded maximum allowed payload size (${responseBytesMax} bytes).`,
   ),
+  pong: answer(200, "pong", "text/plain; charset=utf-8"),
   notFound: answer(404, "404 page not found\n", "text/plain; charset=utf-8"),
   methodNotAllowed: answer(405, "", "text/plain; charset=utf-8"),
 } as const satisfies Record<string, Answer>;
