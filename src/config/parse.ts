@@ -33,7 +33,7 @@ export class ConfigError extends Error {
 
 /**
  * @param flags values by setting name, as given on the command line
- * @param environment usually `process.env`
+ * @param environment the process's own, usually
  * @throws ConfigError
  */
 export function parseConfig(

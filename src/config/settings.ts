@@ -84,7 +84,11 @@ export const settings = {
   },
 } as const satisfies Record<string, Setting<string | number>>;
 
-type Widen<T> = T extends number ? number : T extends string ? string : never;
+type ValueOf<S> = S extends { readonly values: readonly (infer V)[] }
+  ? V
+  : S extends { readonly default: number }
+    ? number
+    : string;
 
 /** Every setting with its value, frozen. */
-export type Config = { readonly [K in keyof typeof settings]: Widen<(typeof settings)[K]["default"]> };
+export type Config = { readonly [K in keyof typeof settings]: ValueOf<(typeof settings)[K]> };

@@ -23,11 +23,6 @@ export function functionKey(scope: Scope, name: string): readonly [string, strin
   return ["function", scope.account, scope.region, name];
 }
 
-/** The published versions of one function. */
-export function functionVersionsOf(scope: Scope, name: string): readonly [string, string, string, string] {
-  return ["function-version", scope.account, scope.region, name];
-}
-
 export function functionVersionKey(
   scope: Scope,
   name: string,

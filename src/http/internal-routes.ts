@@ -27,12 +27,7 @@ export interface InternalRoutesOptions {
 
 type Route = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
 
-/** Prefix of every route that this module answers. */
-export function isInternalPath(path: string): boolean {
-  return path.startsWith("/_h") || path.startsWith("/_localstack/");
-}
-
-/** Handles one request whose path `isInternalPath`; never rejects. */
+/** Handles one request; never rejects. */
 export function createInternalRoutes(
   options: InternalRoutesOptions,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {

@@ -27,7 +27,8 @@ const stopPatienceMs = 20_000;
 
 export interface SupervisorOptions {
   readonly entryPoint: string;
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Variables for a role that is about to start. */
+  readonly environment: () => Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   /** Called once when both are ready, with the front's detail (where it listens). */
   readonly onReady: (detail: string) => void;
@@ -59,7 +60,7 @@ export function supervise(options: SupervisorOptions): { readonly ended: Promise
   const start = (role: Role): void => {
     role.startedAtMs = options.clock.now();
     const child = fork(options.entryPoint, [role.name], {
-      env: options.environment,
+      env: options.environment(),
       execArgv: [...process.execArgv, ...nodeFlagsOf[role.name]],
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });

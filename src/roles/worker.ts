@@ -36,7 +36,7 @@ async function startWorker(config: Config): Promise<{ readonly detail: string; s
   ]);
   const upstream = new DnsUpstream(hostResolvers(), clock);
   const driver = new OciDriver({
-    runtime: config.sandbox as "runc" | "crun" | "runsc",
+    runtime: config.sandbox,
     stateDirectory: instance.runDirectory,
     uidBase: config.uidBase,
     volumes,
@@ -51,7 +51,7 @@ async function startWorker(config: Config): Promise<{ readonly detail: string; s
     driver,
     clock,
     policy: {
-      cpuMode: config.cpuMode as "share" | "quota",
+      cpuMode: config.cpuMode,
       egress: egress === undefined ? "none" : "open",
       diskBytesPerSecond: config.diskBytesPerSecond,
       networkBytesPerSecond: config.networkBytesPerSecond,

@@ -22,6 +22,8 @@ export interface RunningHearth {
   readonly endpoint: string;
   readonly dataDirectory: string;
   readonly process: ChildProcess;
+  /** First host uid of its sandboxes. */
+  readonly uidBase: number;
   /** What it wrote to standard error so far. */
   stderr(): string;
   lambda(options?: ClientOptions): LambdaClient;
@@ -40,23 +42,29 @@ export interface ClientOptions {
 
 export interface StartOptions {
   readonly dataDirectory?: string;
+  /** Where a Hearth that crashed left off: its leftovers have these ids. */
+  readonly sameUidsAs?: RunningHearth;
   readonly settings?: Readonly<Record<string, string | number>>;
 }
 
-/** Uid ranges of the Hearths of one test run must not overlap: each takes 4096 sandboxes' worth. */
+/** Uid ranges of the Hearths of one test run must not overlap: each takes 1024 sandboxes' worth. */
 let started = 0;
-const uidsOfOneHearth = 4096 * 65_536;
+const uidsOfOneHearth = 1024 * 65_536;
+
+export function uidsOf({ uidBase }: RunningHearth): { readonly from: number; readonly to: number } {
+  return { from: uidBase, to: uidBase + uidsOfOneHearth };
+}
 
 export async function startHearth(options: StartOptions = {}): Promise<RunningHearth> {
   const ownsDirectory = options.dataDirectory === undefined;
   const dataDirectory = options.dataDirectory ?? (await mkdtemp(join(tmpdir(), "hearth-e2e-")));
-  const slot = started++ % 4;
+  const uidBase = options.sameUidsAs?.uidBase ?? 3_700_000_000 + (started++ % 4) * uidsOfOneHearth;
   const child = spawn(launcher, ["up", "--output", "json"], {
     env: {
       ...process.env,
       HEARTH_PORT: "0",
       HEARTH_DATA_DIR: dataDirectory,
-      HEARTH_UID_BASE: String(2_000_000_000 + slot * uidsOfOneHearth),
+      HEARTH_UID_BASE: String(uidBase),
       ...settingVariables(options.settings ?? {}),
     },
     stdio: ["ignore", "pipe", "pipe"],
@@ -89,6 +97,7 @@ export async function startHearth(options: StartOptions = {}): Promise<RunningHe
     endpoint,
     dataDirectory,
     process: child,
+    uidBase,
     stderr: () => errorText,
     lambda: (client = {}) => keep(new LambdaClient(settingsOf(client))),
     logs: (client = {}) => keep(new CloudWatchLogsClient(settingsOf(client))),

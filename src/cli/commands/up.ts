@@ -13,13 +13,17 @@ export async function up(config: Config, output: Output): Promise<number> {
         "Start it with sudo",
     );
   }
+  // The roles read the configuration as it was parsed here, not a second time from flags and variables.
+  let roleConfig = config;
   const supervisor = supervise({
     entryPoint: fileURLToPath(new URL("../../main.ts", import.meta.url)),
-    // The roles read the configuration as it was parsed here, not a second time from flags and variables.
-    environment: { ...process.env, HEARTH_CONFIG: JSON.stringify(config) },
+    environment: () => ({ ...process.env, HEARTH_CONFIG: JSON.stringify(roleConfig) }),
     clock: systemClock,
-    onReady: (detail) =>
-      output.print(output.format === "json" ? JSON.stringify({ endpoint: detail }) : readyText(detail, config)),
+    onReady: (endpoint) => {
+      // A front that is started anew must be found where the first one was, also when that port was any free one.
+      roleConfig = { ...config, port: Number(new URL(endpoint).port) };
+      output.print(output.format === "json" ? JSON.stringify({ endpoint }) : readyText(endpoint, config));
+    },
     report: (line) => output.note(`hearth: ${line}`),
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => supervisor.stop());
