@@ -2,6 +2,8 @@
  * The worker: owns the execution environments of one machine and the pool of booted runtimes, and does what the front
  * asks of it. It decides nothing about who runs when, keeps nothing on disk, and never reads the control plane's records.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
+
 import type { Clock } from "../core/clock.ts";
 import { UnavailableError } from "../core/errors.ts";
 import type { SandboxDriver } from "../sandbox/contract.ts";
@@ -29,6 +31,11 @@ import { RuntimeApiServer } from "./runtime-api/server.ts";
 
 /** Environments on one machine: each holds some ten descriptors, of which a process without CAP_SYS_RESOURCE has 20,000. */
 export const environmentsMax = 1800;
+
+/** Environments that are removed at once: each takes processes of its own to clear away. */
+const removalsMax = 16;
+/** Environments that are described within one turn. */
+const infosPerTurn = 16;
 
 export interface WorkerOptions {
   readonly driver: SandboxDriver;
@@ -150,8 +157,14 @@ class LocalWorker implements WorkerService {
     return Promise.resolve();
   }
 
-  environments(): Promise<EnvironmentInfo[]> {
-    return Promise.resolve([...this.#environments.values()].map((environment) => environment.info()));
+  async environments(): Promise<EnvironmentInfo[]> {
+    const infos: EnvironmentInfo[] = [];
+    for (const environment of this.#environments.values()) {
+      // Each reads a cgroup: invocations go on in between.
+      if (infos.length % infosPerTurn === infosPerTurn - 1) await nextTurn();
+      infos.push(environment.info());
+    }
+    return infos;
   }
 
   pools(): Promise<PoolInfo[]> {
@@ -159,18 +172,26 @@ class LocalWorker implements WorkerService {
   }
 
   async reset(): Promise<void> {
-    await Promise.all([...this.#environments.values()].map((environment) => environment.destroy()));
+    await forEachLimited([...this.#environments.values()], (environment) => environment.destroy());
   }
 
   async drain(): Promise<void> {
     this.#isClosing = true;
-    await Promise.all([...this.#environments.values()].map((environment) => environment.drain()));
+    await Promise.all([...this.#environments.values()].map((environment) => environment.idle()));
+    await this.reset();
   }
 
   async close(): Promise<void> {
     this.#isClosing = true;
     await Promise.all([this.reset(), this.#pool.close()]);
   }
+}
+
+async function forEachLimited<T>(items: T[], act: (item: T) => Promise<void>): Promise<void> {
+  const next = async (): Promise<void> => {
+    for (let item = items.pop(); item !== undefined; item = items.pop()) await act(item);
+  };
+  await Promise.all(Array.from({ length: removalsMax }, next));
 }
 
 function refusal(reason: UnavailableError): InvocationHandle {

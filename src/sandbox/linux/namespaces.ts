@@ -15,7 +15,6 @@ let home: Home | undefined;
 /** The thread's own namespaces, kept open for as long as it lives. */
 function homeOfThread(): Home {
   if (home === undefined) {
-    libc.unshareFileSystemAttributes();
     home = {
       network: openSync("/proc/thread-self/ns/net", "r"),
       mounts: openSync("/proc/thread-self/ns/mnt", "r"),
@@ -55,6 +54,8 @@ export function visitMounts<T>(namespace: number, visit: () => T): T {
   const { mounts } = homeOfThread();
   const workingDirectory = openSync(".", "r");
   try {
+    // Each time: a thread that this one starts, such as those of Node's pool, shares the attributes again.
+    libc.unshareFileSystemAttributes();
     libc.setns(namespace, libc.CLONE_NEWNS);
     try {
       return visit();

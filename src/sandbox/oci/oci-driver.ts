@@ -53,14 +53,15 @@ export class OciDriver extends SafeDriver {
     this.#lock = openSync(join(stateDirectory, "lock"), "w");
     try {
       if (!libc.tryLock(this.#lock)) throw new Error(`another process uses the sandboxes of ${stateDirectory}`);
+      const reaper = new Reaper();
       this.#host = {
-        runtime: new OciRuntime(options.runtime, runtimeDirectory),
+        runtime: new OciRuntime(options.runtime, runtimeDirectory, reaper),
         cgroups: openCgroups(readFileSync("/proc/self/mounts", "utf8"), cgroupParent),
         volumes: options.volumes,
         egress: options.egress,
         serveDns: options.serveDns,
         uidRanges: new UidRanges(options.uidBase),
-        reaper: new Reaper(),
+        reaper,
         root: prepareRoot(stateDirectory),
         bundlesDirectory,
         hasCgroupNamespaces: existsSync("/proc/self/ns/cgroup"),
@@ -79,7 +80,7 @@ export class OciDriver extends SafeDriver {
     // What runs uses the rest: first it ends, then its links and volumes go.
     await Promise.all(leftOver.map((id) => emptyCgroup(cgroups.of(id))));
     for (const id of leftOver) {
-      runtime.forget(id);
+      await runtime.forget(id);
       rmSync(join(bundlesDirectory, id), { recursive: true, force: true });
     }
     const links = (await this.#options.egress?.recover()) ?? 0;

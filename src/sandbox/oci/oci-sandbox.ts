@@ -3,13 +3,15 @@
  * and all limits are the worker's own system calls, since each costs microseconds there and a process or milliseconds
  * in the runtime.
  */
-import { fchownSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { fchownSync, readFileSync, statSync } from "node:fs";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { Socket } from "node:net";
 import { constants } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import type { CgroupHost, SandboxCgroup } from "../cgroup/contract.ts";
+import { sendKill } from "../cgroup/files.ts";
 import { SandboxGoneError } from "../contract.ts";
 import type {
   Mount,
@@ -70,8 +72,8 @@ export async function createOciSandbox(host: OciHost, spec: SandboxSpec): Promis
   const mounts = mountsOf(host, spec, root, tmp);
   const cgroup = host.cgroups.of(spec.id);
   const bundleDirectory = join(host.bundlesDirectory, spec.id);
-  mkdirSync(bundleDirectory, { mode: 0o700 });
-  undo.defer(() => rmSync(bundleDirectory, { recursive: true, force: true }));
+  await mkdir(bundleDirectory, { mode: 0o700 });
+  undo.defer(() => rm(bundleDirectory, { recursive: true, force: true }));
   const config = ociConfig({
     spec,
     rootDirectory: root.directory,
@@ -82,7 +84,7 @@ export async function createOciSandbox(host: OciHost, spec: SandboxSpec): Promis
     hasCgroupNamespaces: host.hasCgroupNamespaces,
     architecture: host.architecture,
   });
-  writeFileSync(join(bundleDirectory, "config.json"), JSON.stringify(config));
+  await writeFile(join(bundleDirectory, "config.json"), JSON.stringify(config));
 
   undo.defer(() => host.runtime.forget(spec.id));
   undo.defer(() => emptyCgroup(cgroup));
@@ -302,7 +304,11 @@ export class OciSandbox implements Sandbox {
 
   async destroy(options: { readonly keepTmp?: boolean } = {}): Promise<void> {
     this.#isDestroying = true;
-    this.#parts.cgroup.kill();
+    if (!this.#hasExited) {
+      // The kernel ends everything in a pid namespace with its init.
+      sendKill(this.#parts.pid);
+      this.#parts.cgroup.thaw();
+    }
     // What does not die is reported when the cgroup is emptied.
     await Promise.race([this.exited, delay(emptyMsMax, undefined, { ref: false })]);
     await this.#parts.resources.disposeAsync();
@@ -344,9 +350,8 @@ function commandOf(initPid: number): number {
 /** Kills what runs in a cgroup, waits for its end and removes the cgroup. */
 export async function emptyCgroup(cgroup: SandboxCgroup): Promise<void> {
   const startedAtMs = performance.now();
-  for (let pollMs = 1; ; pollMs = Math.min(50, pollMs * 2)) {
+  for (let pollMs = 1; !cgroup.remove(); pollMs = Math.min(50, pollMs * 2)) {
     cgroup.kill();
-    if (cgroup.remove()) return;
     if (performance.now() - startedAtMs > emptyMsMax) {
       throw new Error(`processes of ${cgroup.ociPath} are still there ${emptyMsMax} ms after they were killed`);
     }

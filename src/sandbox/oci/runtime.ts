@@ -2,8 +2,8 @@
  * The OCI runtimes and where they differ. Only `create` is a process; starting and deleting are done through the files
  * that the runtime keeps, since every process costs 10 ms and more.
  */
-import { spawn } from "node:child_process";
 import { closeSync, constants, existsSync, openSync, readFileSync, readdirSync, rmSync, writeSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { Socket } from "node:net";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -11,7 +11,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { sendKill } from "../cgroup/files.ts";
 import { unifiedOfHybrid } from "../cgroup/open.ts";
 import { mountsWithout, visitMounts } from "../linux/namespaces.ts";
+import { spawnProcess } from "../linux/spawn.ts";
 import { extraDescriptors } from "./config.ts";
+import type { Reaper } from "./reaper.ts";
 
 export type OciRuntimeName = "runc" | "crun";
 
@@ -34,16 +36,18 @@ export class OciRuntime {
   readonly name: OciRuntimeName;
   readonly #program: string;
   readonly #stateDirectory: string;
+  readonly #reaper: Reaper;
   /** For crun on a hybrid host: a mount namespace without the unified hierarchy, which crun 1.8 would refuse. */
   readonly #mountNamespace: number | undefined;
   readonly #queue: (() => void)[] = [];
   #creates = 0;
 
   /** `stateDirectory` is the runtime's own. */
-  constructor(name: OciRuntimeName, stateDirectory: string) {
+  constructor(name: OciRuntimeName, stateDirectory: string, reaper: Reaper) {
     this.name = name;
     this.#program = findProgram(name);
     this.#stateDirectory = stateDirectory;
+    this.#reaper = reaper;
     const unified = name === "crun" ? unifiedOfHybrid(readFileSync("/proc/self/mounts", "utf8")) : undefined;
     this.#mountNamespace = unified === undefined ? undefined : mountsWithout(unified);
   }
@@ -61,30 +65,25 @@ export class OciRuntime {
     }
   }
 
-  #create({ id, bundleDirectory, outputs }: CreateOrder): Promise<number> {
+  async #create({ id, bundleDirectory, outputs }: CreateOrder): Promise<number> {
     const pidFile = join(bundleDirectory, "pid");
     const global = ["--root", this.#stateDirectory, "--log", join(bundleDirectory, "log"), "--log-format", "json"];
     const create = ["create", "--bundle", bundleDirectory, "--pid-file", pidFile];
-    const spawnRuntime = () =>
-      spawn(this.#program, [...global, ...create, "--preserve-fds", String(extraDescriptors), id], {
-        stdio: ["ignore", ...outputs],
+    const spawnRuntime = (): number =>
+      spawnProcess({
+        program: this.#program,
+        args: [...global, ...create, "--preserve-fds", String(extraDescriptors), id],
         // A create is over before a garbage collection would pay.
-        env: { PATH: programDirectories.join(":"), GOGC: "off" },
-        cwd: "/",
-        timeout: createMsMax,
-        killSignal: "SIGKILL",
+        environment: { PATH: programDirectories.join(":"), GOGC: "off" },
+        outputs,
       });
-    const child = this.#mountNamespace === undefined ? spawnRuntime() : visitMounts(this.#mountNamespace, spawnRuntime);
-    return new Promise((resolve, reject) => {
-      child.once("error", reject);
-      child.once("exit", (code, signal) => {
-        if (code === 0) resolve(Number(readFileSync(pidFile, "utf8")));
-        else
-          reject(
-            new Error(`${this.name} create ${id}: ${signal ?? code}: ${lastMessage(join(bundleDirectory, "log"))}`),
-          );
-      });
-    });
+    const pid = this.#mountNamespace === undefined ? spawnRuntime() : visitMounts(this.#mountNamespace, spawnRuntime);
+    const timer = setTimeout(() => sendKill(pid), createMsMax);
+    const status = await this.#reaper.wait(pid);
+    clearTimeout(timer);
+    if ("code" in status && status.code === 0) return Number(readFileSync(pidFile, "utf8"));
+    const end = "code" in status ? `code ${status.code}` : `signal ${status.signal}`;
+    throw new Error(`${this.name} create ${id}: ${end}: ${lastMessage(join(bundleDirectory, "log"))}`);
   }
 
   /**
@@ -125,8 +124,8 @@ export class OciRuntime {
   }
 
   /** Forgets a sandbox whose processes and cgroup are gone. */
-  forget(id: string): void {
-    rmSync(join(this.#stateDirectory, id), { recursive: true, force: true });
+  async forget(id: string): Promise<void> {
+    await rm(join(this.#stateDirectory, id), { recursive: true, force: true });
   }
 }
 

@@ -134,10 +134,9 @@ export class Environment {
     return this.#end.promise;
   }
 
-  /** Ends it when its invocation, if it has one, is over. */
-  async drain(): Promise<void> {
+  /** Resolves when its invocation, if it has one, is over. */
+  async idle(): Promise<void> {
     await this.#current?.handle.report.catch(() => undefined);
-    await this.destroy();
   }
 
   #apply(event: LifeEvent): void {

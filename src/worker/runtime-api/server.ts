@@ -30,8 +30,6 @@ import {
 const connectionsMax = 32;
 const headerBytesMax = 16_384;
 const headersMax = 64;
-/** To send the headers of one request. */
-const headersTimeoutMs = 10_000;
 /** Bytes of a response that is too large which are read and dropped before the connection is cut. */
 const excessBytesMax = 67_108_864;
 const requestIdLength = 36;
@@ -51,10 +49,7 @@ export class RuntimeApiServer {
     this.#http = createServer(
       {
         maxHeaderSize: headerBytesMax,
-        headersTimeout: headersTimeoutMs,
-        // The body of a streamed response may take as long as the invocation, whose timeout bounds it.
-        requestTimeout: 0,
-        // A runtime is silent while its handler runs.
+        // A runtime is silent while its handler runs. Requests that never end hold only their sandbox's connections.
         keepAliveTimeout: 0,
       },
       (request, response) => this.#route(request, response),
