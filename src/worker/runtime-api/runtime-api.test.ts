@@ -358,6 +358,7 @@ test("pipelined polls, garbage, endless headers and smuggled bodies are cut off"
   const attacks = [
     `GET ${nextPath} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(10_000),
     "\0\x01\x02 garbage\r\n\r\n",
+    "CONNECT host:1 HTTP/1.1\r\nHost: x\r\n\r\n",
     `GET / HTTP/1.1\r\n${"X-Filler: 1234567890\r\n".repeat(5000)}`,
     `POST ${nextPath} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n`,
   ];
