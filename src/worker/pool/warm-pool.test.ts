@@ -5,7 +5,7 @@ import type { FakeProcess } from "../../sandbox/fake/scripted-process.ts";
 import type { PoolInfo } from "../contract.ts";
 import { harness, testInvocation, testPack, testSpec, until, type Harness } from "../testing/harness.ts";
 import { echoRuntime, forever, RuntimeClient } from "../testing/runtime-client.ts";
-import { bootTimeoutMs, retryPauseMsMin, settleMs } from "./warm-pool.ts";
+import { bootTimeoutMs, refillDelayMs, retryPauseMsMin, settleMs } from "./warm-pool.ts";
 
 async function poolOf({ worker }: Harness, memoryMiB = 128): Promise<PoolInfo | undefined> {
   return (await worker.pools()).find((pool) => pool.memoryMiB === memoryMiB);
@@ -35,6 +35,8 @@ test("keeps as many booted runtimes ready as it was told, and boots another for 
   assert.equal(phases.runtimeMs, 0);
   const { response } = h.worker.invoke(testInvocation(spec.id, { payload: Buffer.from("pooled") }));
   assert.equal(Buffer.from((await response).payload).toString(), "pooled");
+  assert.equal((await poolOf(h))?.booting, 0);
+  h.clock.advance(refillDelayMs);
 
   await untilReady(h, 3);
   assert.equal((await poolOf(h))?.hits, 1);
@@ -136,6 +138,7 @@ test("a specialised runtime never comes back to the pool", async () => {
   const spec = testSpec();
   await h.worker.createEnvironment(spec);
   await h.worker.destroyEnvironment(spec.id);
+  h.clock.advance(refillDelayMs);
 
   await untilReady(h, 1);
 

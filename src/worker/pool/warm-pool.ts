@@ -14,6 +14,8 @@ import type { ProcessListener, RuntimeProcess } from "../environment/runtime-pro
 export const bootTimeoutMs = 20_000;
 /** After its boot a runtime has this long to finish what it does in the background; then it is frozen. */
 export const settleMs = 1000;
+/** After a runtime was taken: its function is started by then, and the next boot does not slow it. */
+export const refillDelayMs = 25;
 export const retryPauseMsMin = 500;
 export const retryPauseMsMax = 60_000;
 /** Classes that are remembered for their counts; a machine has a handful. */
@@ -52,6 +54,7 @@ export class WarmPool {
   readonly #removals = new Set<Promise<void>>();
   readonly #boots = new Set<Promise<void>>();
   #retryTimer: Timer | undefined;
+  #refillTimer: Timer | undefined;
   #coldStarts = 0;
   #isClosed = false;
 
@@ -82,7 +85,10 @@ export class WarmPool {
       entry.freezeTimers.get(process)?.cancel();
       entry.freezeTimers.delete(process);
       process.thaw();
-      setImmediate(() => this.#refill());
+      this.#refillTimer ??= this.#options.clock.after(refillDelayMs, () => {
+        this.#refillTimer = undefined;
+        this.#refill();
+      });
       return process;
     }
     if (runtime.poolable && (entry !== undefined || this.#classes.size < classesMax)) {
@@ -120,6 +126,7 @@ export class WarmPool {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#retryTimer?.cancel();
+    this.#refillTimer?.cancel();
     for (const entry of this.#classes.values()) {
       entry.target = 0;
       for (const process of entry.ready.splice(0)) this.#remove(entry, process);
