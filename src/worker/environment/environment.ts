@@ -89,9 +89,9 @@ export class Environment {
         this.#apply(event.kind);
       },
     });
-    log.record({ kind: "initStart", phase: "init" });
     this.#initTimer = clock.after(initLimitMs(spec), () => this.#apply("init-timeout"));
     this.#slot.start("pooled-or-own");
+    log.record({ kind: "initStart", phase: "init" });
   }
 
   /** Resolves when it can take its first invocation. */

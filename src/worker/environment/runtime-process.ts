@@ -94,8 +94,9 @@ export class RuntimeProcess {
     return this.#session.specialise(instructions);
   }
 
-  /** Lets the function reach Hearth, as the environment that it is. */
+  /** Lets the function reach Hearth, as the environment that it is; nothing for a runtime that is being removed. */
   openEndpoint(environmentId: string, frontSocket: string): void {
+    if (this.#destruction !== undefined) return;
     const descriptor = this.sandbox.takeListener(endpointPort);
     this.#endpoint = serveEndpoint({
       descriptor,

@@ -9,6 +9,9 @@ import type { OutputSink } from "../logs/output-reader.ts";
 import type { RuntimeFailure, RuntimeResult } from "../runtime-api/session.ts";
 import type { ProcessListener, RuntimeProcess } from "./runtime-process.ts";
 
+/** The cgroup is written when the first invocation is under way, not before it. */
+const cpuLimitDelayMs = 5;
+
 /** Where runtimes come from: a factory, and the pool for those that were booted before. */
 export interface RuntimeSource {
   /** A booted runtime that waits for its function; undefined when the pool has none that fits. */
@@ -106,8 +109,9 @@ export class RuntimeSlot {
   limitCpu(): void {
     const process = this.#process;
     if (process === undefined) return;
-    const { runtimes, spec } = this.#options;
-    setImmediate(() => void this.#try("limited", async () => runtimes.limitCpu(process, spec)));
+    const { runtimes, spec, clock } = this.#options;
+    const limit = async (): Promise<void> => runtimes.limitCpu(process, spec);
+    clock.after(cpuLimitDelayMs, () => void this.#try("limited", limit));
   }
 
   /** Removes the runtime and keeps `/tmp`. */
@@ -178,13 +182,14 @@ export class RuntimeSlot {
       this.#initStartedAtMs = clock.monotonicMs();
       if (!runtimes.specialise(process, spec)) throw new Error("it does not wait for a function any more");
       process.setListener(listener);
-      runtimes.openEndpoint(process, spec);
     } catch {
       // It is dying; a sandbox of the function's own costs time, but not the invocation.
       void this.#try("removed", () => process.destroy({ keepTmp: false }));
       return false;
     }
     this.#adopt(process);
+    // What connects before waits in the backlog; the answer to the poll leaves first.
+    setImmediate(() => void this.#try("given its endpoint", async () => runtimes.openEndpoint(process, spec)));
     const codeMs = this.#initStartedAtMs - takenAtMs;
     this.#phases = { sandboxMs: takenAtMs - requestedAtMs, codeMs, runtimeMs: 0, pooled: true };
     return true;
