@@ -100,7 +100,10 @@ export interface Sandbox {
   setLimits(limits: SandboxLimits): void;
   /** Changes the size that `/tmp` may grow to. */
   setTmpSize(sizeMiB: number): void;
-  /** Stops every process; idempotent. Synchronous: when it returns, nothing inside runs. */
+  /**
+   * Stops every process before it next runs its own code; idempotent. Does not wait for that: on a busy machine a wait
+   * would stop the worker too.
+   */
   freeze(): void;
   thaw(): void;
   /** To the command (not to the sandbox's init); thaws nothing. */

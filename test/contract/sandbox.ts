@@ -183,6 +183,8 @@ export function sandboxSuite(suite: SandboxSuite): void {
       try {
         sandbox.freeze();
         sandbox.freeze();
+        // It stops within the life of another sandbox.
+        await run(specOf(shell("true")));
         const { cpuMs } = sandbox.usage();
         // As long as another sandbox takes for its whole life.
         await run(specOf(shell("true")));

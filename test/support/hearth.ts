@@ -6,7 +6,7 @@ import { LambdaClient } from "@aws-sdk/client-lambda";
 import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -58,6 +58,8 @@ export function uidsOf({ uidBase }: RunningHearth): { readonly from: number; rea
 export async function startHearth(options: StartOptions = {}): Promise<RunningHearth> {
   const ownsDirectory = options.dataDirectory === undefined;
   const dataDirectory = options.dataDirectory ?? (await mkdtemp(join(tmpdir(), "hearth-e2e-")));
+  // As a directory that a person makes: the front's user can pass through.
+  await chmod(dataDirectory, 0o755);
   const uidBase = options.sameUidsAs?.uidBase ?? 3_700_000_000 + (started++ % 4) * uidsOfOneHearth;
   const child = spawn(launcher, ["up", "--output", "json"], {
     env: {

@@ -13,7 +13,7 @@ export interface SandboxCgroup {
   readonly ociPath: string;
   /** `blockDevice` is `major:minor` of the disk behind `/tmp`. */
   setLimits(limits: SandboxLimits, blockDevice: string | undefined): void;
-  /** Returns when no process of it runs any more; throws when that takes longer than `freezeMsMax`. */
+  /** Returns at once; each process stops before it next runs its own code. */
   freeze(): void;
   thaw(): void;
   usage(): SandboxUsage;
@@ -32,6 +32,3 @@ export interface CgroupHost {
   /** Removes the parent cgroup if it is empty. */
   close(): void;
 }
-
-/** A process in an uninterruptible wait for the disk stops only after it. */
-export const freezeMsMax = 1000;

@@ -69,18 +69,3 @@ export function unlessGone<T>(action: () => T): T | undefined {
     throw error;
   }
 }
-
-const waiting = new Int32Array(new SharedArrayBuffer(4));
-/** Polls that are worth a busy loop before the thread sleeps between them. */
-const eagerPolls = 200;
-const pollMs = 0.2;
-
-/** Polls until `condition` holds; false after `msMax`. Blocks the thread, for what ends in microseconds. */
-export function spinUntil(condition: () => boolean, msMax: number): boolean {
-  const startedAtMs = performance.now();
-  for (let polls = 0; !condition(); polls++) {
-    if (performance.now() - startedAtMs > msMax) return false;
-    if (polls > eagerPolls) Atomics.wait(waiting, 0, 0, pollMs);
-  }
-  return true;
-}
