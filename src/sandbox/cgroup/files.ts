@@ -38,6 +38,27 @@ export function writeValue(path: string, value: string): void {
   }
 }
 
+/** A file that is written often: its descriptor stays open from the first write on. */
+export class SwitchFile {
+  readonly #path: string;
+  #fd: number | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  write(value: string): void {
+    this.#fd ??= openSync(this.#path, "w");
+    writeSync(this.#fd, value);
+  }
+
+  /** Idempotent. */
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+}
+
 /** True when the directory is gone. */
 export function removeDirectory(path: string): boolean {
   try {

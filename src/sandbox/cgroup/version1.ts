@@ -50,11 +50,13 @@ class Version1Cgroup implements SandboxCgroup {
   readonly #hierarchies: Hierarchies;
   /** What the limit files hold, so that an unchanged limit costs nothing. */
   readonly #written = new Map<string, string>();
+  readonly #freezer: files.SwitchFile;
   #memoryBytes = Number.POSITIVE_INFINITY;
 
   constructor(hierarchies: Hierarchies, path: string) {
     this.#hierarchies = hierarchies;
     this.ociPath = path;
+    this.#freezer = new files.SwitchFile(this.#file("freezer", "freezer.state"));
   }
 
   setLimits(limits: SandboxLimits, blockDevice: string | undefined): void {
@@ -68,11 +70,11 @@ class Version1Cgroup implements SandboxCgroup {
   }
 
   freeze(): void {
-    files.writeValue(this.#file("freezer", "freezer.state"), "FROZEN");
+    this.#freezer.write("FROZEN");
   }
 
   thaw(): void {
-    files.unlessGone(() => files.writeValue(this.#file("freezer", "freezer.state"), "THAWED"));
+    files.unlessGone(() => this.#freezer.write("THAWED"));
   }
 
   usage(): SandboxUsage {
@@ -99,6 +101,7 @@ class Version1Cgroup implements SandboxCgroup {
   }
 
   remove(): boolean {
+    this.#freezer.close();
     let isGone = true;
     for (const hierarchy of this.#hierarchies.all) {
       isGone = files.removeDirectory(join(hierarchy, this.ociPath)) && isGone;

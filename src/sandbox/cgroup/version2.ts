@@ -46,10 +46,12 @@ class Version2Cgroup implements SandboxCgroup {
   readonly ociPath: string;
   readonly #directory: string;
   readonly #written = new Map<string, string>();
+  readonly #freezer: files.SwitchFile;
 
   constructor(root: string, path: string) {
     this.ociPath = path;
     this.#directory = join(root, path);
+    this.#freezer = new files.SwitchFile(this.#file("cgroup.freeze"));
   }
 
   setLimits(limits: SandboxLimits, blockDevice: string | undefined): void {
@@ -64,11 +66,11 @@ class Version2Cgroup implements SandboxCgroup {
   }
 
   freeze(): void {
-    files.writeValue(this.#file("cgroup.freeze"), "1");
+    this.#freezer.write("1");
   }
 
   thaw(): void {
-    files.unlessGone(() => files.writeValue(this.#file("cgroup.freeze"), "0"));
+    files.unlessGone(() => this.#freezer.write("0"));
   }
 
   usage(): SandboxUsage {
@@ -97,6 +99,7 @@ class Version2Cgroup implements SandboxCgroup {
   }
 
   remove(): boolean {
+    this.#freezer.close();
     return files.removeDirectory(this.#directory);
   }
 

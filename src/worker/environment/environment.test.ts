@@ -5,7 +5,7 @@ import { UnavailableError } from "../../core/errors.ts";
 import type { FakeProcess } from "../../sandbox/fake/scripted-process.ts";
 import { harness, testInvocation, testSpec, until, type Harness } from "../testing/harness.ts";
 import { echoRuntime, forever, RuntimeClient } from "../testing/runtime-client.ts";
-import { freezeLingerMs, initTimeoutMs, responseLingerMsMax } from "./environment.ts";
+import { busyFreezeLingerMs, freezeLingerMs, initTimeoutMs, responseLingerMsMax } from "./environment.ts";
 
 function text(response: { readonly payload: Uint8Array }): string {
   return Buffer.from(response.payload).toString("utf8");
@@ -355,6 +355,24 @@ test("a busy function is not frozen between its invocations", async () => {
   }
 
   assert.equal(h.driver.inspect(sandbox).freezes, 0);
+});
+
+test("an environment whose invocations follow each other closely is frozen only when they cease", async () => {
+  await using h = harness(echoRuntime);
+  const spec = testSpec();
+  await h.worker.createEnvironment(spec);
+  const sandbox = await sandboxOf(h);
+  await h.worker.invoke(testInvocation(spec.id)).report;
+  await h.worker.invoke(testInvocation(spec.id)).report;
+
+  for (let n = 0; n < 10; n++) {
+    h.clock.advance(busyFreezeLingerMs - 1);
+    await h.worker.invoke(testInvocation(spec.id)).report;
+  }
+  assert.equal(h.driver.inspect(sandbox).freezes, 0);
+
+  h.clock.advance(busyFreezeLingerMs);
+  assert.equal(h.driver.inspect(sandbox).isFrozen, true);
 });
 
 test("CPU is unlimited while the init phase runs, and held to the memory's share afterwards", async () => {

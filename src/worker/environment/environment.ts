@@ -29,8 +29,13 @@ import { RuntimeSlot, type RuntimeSource } from "./runtime-slot.ts";
 export const initTimeoutMs = 10_000;
 /** With provisioned concurrency the init phase may take this long, or the function's timeout if that is longer. */
 export const provisionedInitTimeoutMs = 130_000;
-/** A busy function gets its next invocation within this time and is not frozen in between. */
+/** A function that is called again and again gets its next invocation within this time mostly. */
 export const freezeLingerMs = 5;
+/**
+ * The same for an environment whose last rest was shorter than this: freezing and thawing a busy one each time costs
+ * more than its invocations.
+ */
+export const busyFreezeLingerMs = 50;
 /** How long a caller waits, after the response, for the runtime to be ready again. */
 export const responseLingerMsMax = 3;
 /**
@@ -63,6 +68,9 @@ export class Environment {
   #phase: Phase = "starting";
   #initTimer: Timer | undefined;
   #freezeTimer: Timer | undefined;
+  #restedSinceMs = 0;
+  /** Between the last two invocations. */
+  #lastRestMs = Number.POSITIVE_INFINITY;
   /** Of a successful init phase, until the first report. */
   #initDurationMs: number | undefined;
   #current: RunningInvocation | undefined;
@@ -229,6 +237,7 @@ export class Environment {
     const { process } = this.#slot;
     invariant(process !== undefined, "an environment that takes an invocation has a runtime");
     this.#freezeTimer?.cancel();
+    if (this.#invocations > 1) this.#lastRestMs = this.#clock.monotonicMs() - this.#restedSinceMs;
     if (current.isRestart) this.#endInit("invoke", { status: "success" });
     else current.restartDuration();
     this.#announce(current);
@@ -302,7 +311,9 @@ export class Environment {
   }
 
   #rest(): void {
-    this.#freezeTimer = this.#clock.after(freezeLingerMs, () => {
+    const lingerMs = this.#lastRestMs < busyFreezeLingerMs ? busyFreezeLingerMs : freezeLingerMs;
+    this.#restedSinceMs = this.#clock.monotonicMs();
+    this.#freezeTimer = this.#clock.after(lingerMs, () => {
       if (this.#phase === "idle") this.#slot.process?.freeze();
     });
   }
