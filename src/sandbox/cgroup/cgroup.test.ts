@@ -94,8 +94,7 @@ describe("cgroup v2", () => {
     );
   });
 
-  test("freezing waits until the kernel says so", () => {
-    writeFileSync(join(directory, "cgroup.events"), "populated 1\nfrozen 1\n");
+  test("freezing is switched on and off", () => {
     const cgroup = openCgroups(mounts, "hearth").of("one");
 
     cgroup.freeze();

@@ -49,7 +49,7 @@ export class SwitchFile {
 
   write(value: string): void {
     this.#fd ??= openSync(this.#path, "w");
-    writeSync(this.#fd, value);
+    writeSync(this.#fd, value, 0);
   }
 
   /** Idempotent. */
