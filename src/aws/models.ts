@@ -1,11 +1,9 @@
 /**
  * The services that Hearth answers: the SDK's schemas of each, and the facts that the schemas do not carry.
  */
-import * as Logs from "@aws-sdk/client-cloudwatch-logs";
-import * as Lambda from "@aws-sdk/client-lambda";
-import * as Sts from "@aws-sdk/client-sts";
 import { lambdaConstraints } from "./generated/constraints-lambda.ts";
 import { logsConstraints } from "./generated/constraints-logs.ts";
+import { schemasOf } from "./sdk-schemas.ts";
 import type { ServiceFacts, ServiceModel } from "./wire/service-model.ts";
 import { compileService } from "./wire/service-model.ts";
 
@@ -77,6 +75,10 @@ export const stsFacts: ServiceFacts = {
   requestBytesMax: { default: 1024 * 1024 },
 };
 
-export const lambdaModel = (): ServiceModel => compileService(lambdaFacts, Lambda, lambdaConstraints);
-export const logsModel = (): ServiceModel => compileService(logsFacts, Logs, logsConstraints);
-export const stsModel = (): ServiceModel => compileService(stsFacts, Sts);
+const lambdaSchemas = await schemasOf("@aws-sdk/client-lambda");
+const logsSchemas = await schemasOf("@aws-sdk/client-cloudwatch-logs");
+const stsSchemas = await schemasOf("@aws-sdk/client-sts");
+
+export const lambdaModel = (): ServiceModel => compileService(lambdaFacts, lambdaSchemas, lambdaConstraints);
+export const logsModel = (): ServiceModel => compileService(logsFacts, logsSchemas, logsConstraints);
+export const stsModel = (): ServiceModel => compileService(stsFacts, stsSchemas);

@@ -16,6 +16,7 @@ import { lambdaFacts, logsFacts, stsFacts } from "./models.ts";
 import { kinesisFacts, sfnFacts, sqsFacts } from "./self-check/facts.ts";
 import { startLoopback } from "./self-check/loopback.ts";
 import { plain, sampleInput, sampleOf, sampleOutput } from "./self-check/sample.ts";
+import { schemasOf, type Schemas } from "./sdk-schemas.ts";
 import type { Handler } from "./service.ts";
 import type { Operation, ProtocolName, ServiceFacts } from "./wire/service-model.ts";
 import { compileService } from "./wire/service-model.ts";
@@ -32,41 +33,55 @@ type CommandClass = new (input: unknown) => unknown;
 
 interface Subject {
   readonly facts: ServiceFacts;
-  readonly schemas: Readonly<Record<string, unknown>>;
+  /** As the server loads them, and the package as clients load it. */
+  readonly schemas: Schemas;
+  readonly package: Readonly<Record<string, unknown>>;
   readonly client: ClientClass;
   readonly operations: number;
   /** A protocol of the SDK's that the client speaks in place of its own. */
   readonly protocol?: { readonly name: ProtocolName; readonly class: unknown };
 }
 
+const schemas = {
+  lambda: await schemasOf("@aws-sdk/client-lambda"),
+  sqs: await schemasOf("@aws-sdk/client-sqs"),
+  sfn: await schemasOf("@aws-sdk/client-sfn"),
+  logs: await schemasOf("@aws-sdk/client-cloudwatch-logs"),
+  kinesis: await schemasOf("@aws-sdk/client-kinesis"),
+  sts: await schemasOf("@aws-sdk/client-sts"),
+};
+
 const subjects: readonly Subject[] = [
-  { facts: lambdaFacts, schemas: Lambda, client: Lambda.LambdaClient, operations: 88 },
-  { facts: sqsFacts, schemas: Sqs, client: Sqs.SQSClient, operations: 23 },
-  { facts: sfnFacts, schemas: Sfn, client: Sfn.SFNClient, operations: 37 },
-  { facts: logsFacts, schemas: Logs, client: Logs.CloudWatchLogsClient, operations: 118 },
-  { facts: kinesisFacts, schemas: Kinesis, client: Kinesis.KinesisClient, operations: 45 },
-  { facts: stsFacts, schemas: Sts, client: Sts.STSClient, operations: 11 },
+  { facts: lambdaFacts, schemas: schemas.lambda, package: Lambda, client: Lambda.LambdaClient, operations: 88 },
+  { facts: sqsFacts, schemas: schemas.sqs, package: Sqs, client: Sqs.SQSClient, operations: 23 },
+  { facts: sfnFacts, schemas: schemas.sfn, package: Sfn, client: Sfn.SFNClient, operations: 37 },
+  { facts: logsFacts, schemas: schemas.logs, package: Logs, client: Logs.CloudWatchLogsClient, operations: 118 },
+  { facts: kinesisFacts, schemas: schemas.kinesis, package: Kinesis, client: Kinesis.KinesisClient, operations: 45 },
+  { facts: stsFacts, schemas: schemas.sts, package: Sts, client: Sts.STSClient, operations: 11 },
 ];
 
 /** The same clients made to speak the protocols that none of them speaks by itself. */
 const otherTongues: readonly Subject[] = [
   {
     facts: sqsFacts,
-    schemas: Sqs,
+    schemas: schemas.sqs,
+    package: Sqs,
     client: Sqs.SQSClient,
     operations: 23,
     protocol: { name: "awsQuery", class: AwsQueryProtocol },
   },
   {
     facts: logsFacts,
-    schemas: Logs,
+    schemas: schemas.logs,
+    package: Logs,
     client: Logs.CloudWatchLogsClient,
     operations: 118,
     protocol: { name: "rpcv2Cbor", class: AwsSmithyRpcV2CborProtocol },
   },
   {
     facts: { ...lambdaFacts, protocols: ["restXml"] },
-    schemas: Lambda,
+    schemas: schemas.lambda,
+    package: Lambda,
     client: Lambda.LambdaClient,
     operations: 88,
     protocol: { name: "restXml", class: AwsRestXmlProtocol },
@@ -110,14 +125,14 @@ async function* streamOf(events: readonly unknown[]): AsyncGenerator {
 }
 
 for (const subject of [...subjects, ...otherTongues]) {
-  const { facts, schemas } = subject;
+  const { facts } = subject;
   const tongue = subject.protocol?.name ?? facts.protocols[0];
-  const model = compileService(facts, schemas);
+  const model = compileService(facts, subject.schemas);
   const isError = (name: string): boolean => model.errors.has(name);
   const operations = [...model.operations.values()].filter(
     ({ input, output }) => tongue !== "restXml" || !(hasMapOfLists(input) || hasMapOfLists(output)),
   );
-  const commandOf = (operation: Operation): CommandClass => schemas[`${operation.name}Command`] as CommandClass;
+  const commandOf = (operation: Operation): CommandClass => subject.package[`${operation.name}Command`] as CommandClass;
 
   test(`every operation of ${facts.name} makes the round trip in ${tongue}`, async () => {
     const received = new Map<string, unknown>();
@@ -193,6 +208,20 @@ for (const subject of [...subjects, ...otherTongues]) {
     }
   });
 }
+
+/** With references to other shapes by their names; without what a client has noted in the tuples. */
+function textOf(schema: unknown): string {
+  return JSON.stringify(schema, (_, value: unknown) => (typeof value === "function" ? String(value) : value));
+}
+
+test("every schema that a client knows is known without it", () => {
+  for (const subject of subjects) {
+    const known = Object.keys(subject.package).filter((name) => name.endsWith("$"));
+
+    assert(known.length > subject.operations);
+    for (const name of known) assert.equal(textOf(subject.schemas[name]), textOf(subject.package[name]), name);
+  }
+});
 
 test("the facts of every service agree with the SDK's own configuration", () => {
   for (const subject of subjects) {

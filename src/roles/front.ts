@@ -6,6 +6,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { createReadStream, existsSync, mkdirSync, rmSync, watch } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
+import { flushCompileCache } from "node:module";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -291,6 +292,8 @@ function addressOf(server: Server, host: string): string {
 }
 
 function dropRoot(instance: Instance): void {
+  // While it can be written; at the end, when Node would do it, this process may no longer.
+  flushCompileCache();
   const blocking = blockingDirectory(instance.stateDirectory);
   if (blocking === undefined) becomeFrontUser();
   else report(`the front keeps root, because ${blocking} lets no other user through: chmod o+x ${blocking}`);

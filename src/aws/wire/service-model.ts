@@ -83,10 +83,7 @@ const errorKind = -3;
 /** Base exceptions of the SDK itself, which no service throws. */
 const syntheticNamespace = "smithy.ts.sdk.synthetic.";
 
-/**
- * `schemas` is the namespace object of a client package (`import * as Lambda from "@aws-sdk/client-lambda"`): whatever in
- * it is a tuple is taken, the rest is ignored.
- */
+/** Whatever in `schemas` (the exports of a client's schema module) is a tuple is taken, the rest is ignored. */
 export function compileService(
   facts: ServiceFacts,
   schemas: Readonly<Record<string, unknown>>,

@@ -2,6 +2,7 @@
  * The thread that owns one database for writing. It takes every call that has arrived while it was busy, runs them as
  * one transaction, and answers in their order.
  */
+import { flushCompileCache } from "node:module";
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from "node:worker_threads";
 import { invariant, unreachable } from "../../core/invariant.ts";
 import { DataDirectoryError } from "../errors.ts";
@@ -19,6 +20,8 @@ let store: Store | undefined;
 
 try {
   store = openStore(workerData as ThreadSettings);
+  // The process may give up the right to write it once the engine is open.
+  flushCompileCache();
   answer({ kind: "opened" });
 } catch (error) {
   answer({ kind: "refused", failure: toFailure(error), isDirectoryError: error instanceof DataDirectoryError });
