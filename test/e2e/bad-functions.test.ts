@@ -5,6 +5,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
+import { waitingBytesMax } from "../../src/telemetry/stream-appender.ts";
 import { createFunction, invoke } from "../support/functions.ts";
 import { startHearth, type RunningHearth } from "../support/hearth.ts";
 
@@ -164,8 +165,8 @@ test("logs of ten times the budget leave the disk bounded", async () => {
   const afterTen = await writeBudgets(10);
   const afterTwenty = await writeBudgets(10);
 
-  // The log itself, what a trim works on, and the database's journal.
-  assert(afterTen < 4 * logBudgetBytes, `${afterTen} bytes of logs on disk`);
+  // The log itself, and what may wait in memory while a flood comes faster than it is cut.
+  assert(afterTen < logBudgetBytes + waitingBytesMax, `${afterTen} bytes of logs on disk`);
   assert(afterTwenty <= afterTen * 1.25, `${afterTen} bytes grew to ${afterTwenty}`);
 });
 

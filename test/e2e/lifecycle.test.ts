@@ -44,17 +44,21 @@ test("keeps globals and /tmp between invocations, and reports the init only once
 
 test("runs one invocation at a time in an environment: concurrent ones get environments of their own", async () => {
   const lambda = hearth.lambda();
-  const name = await createFunction(lambda, {
-    "index.mjs": `
+  const name = await createFunction(
+    lambda,
+    {
+      "index.mjs": `
       let running = 0;
       const id = Math.random();
       export const handler = async () => {
         const overlapped = ++running > 1;
-        await new Promise((resolve) => setTimeout(resolve, 200));
+        await new Promise((resolve) => setTimeout(resolve, 1500));
         running -= 1;
         return { id, overlapped };
       };`,
-  });
+    },
+    { Timeout: 10 },
+  );
 
   const answers = await Promise.all(Array.from({ length: 4 }, () => invoke(lambda, name)));
 
