@@ -29,3 +29,24 @@ export function createLambdaHandlers(services: LambdaServices): Handlers {
     UpdateFunctionConfiguration: updateFunctionConfiguration(services),
   };
 }
+
+const refusedMembers =
+  "Refused by name: `VpcConfig`, `DeadLetterConfig`, `KMSKeyArn`, `TracingConfig` Active, `Layers`, `FileSystemConfigs`, " +
+  "`SnapStart`, durable, tenancy and capacity-provider configuration.";
+
+/** What works only in part; stands in docs/compatibility.md. */
+export const partial: Readonly<Record<string, string>> = {
+  CreateFunction: `Zip packages sent with the request; no S3 location, no image, no \`Publish\`, the host's architecture only. ${refusedMembers}`,
+  UpdateFunctionCode: "Zip packages sent with the request; no S3 location, no image, no `Publish`.",
+  UpdateFunctionConfiguration: refusedMembers,
+  DeleteFunction: "The whole function; there are no published versions yet.",
+  GetFunction: "`$LATEST` only.",
+  GetFunctionConfiguration: "`$LATEST` only.",
+  Invoke:
+    "`RequestResponse` and `DryRun` of `$LATEST`; `Event` is refused. The request rate (10 × concurrency) is not limited.",
+  ListFunctions: "`FunctionVersion` ALL lists `$LATEST`, since there are no published versions yet.",
+  PutFunctionConcurrency: "Obeyed at once; there is no provisioned concurrency to compare with.",
+  TagResource: "Tags of functions.",
+  UntagResource: "Tags of functions.",
+  ListTags: "Tags of functions.",
+};

@@ -22,3 +22,9 @@ export function logsHandlers(options: { readonly logs: LogStore; readonly clock:
     ...liveTailHandlers(logs, clock),
   };
 }
+
+/** What works only in part; stands in docs/compatibility.md. */
+export const partial: Readonly<Record<string, string>> = {
+  FilterLogEvents: "Filter patterns of terms, phrases, `?`, `-` and JSON; regular expressions and `[…]` are refused.",
+  StartLiveTail: "The same filter patterns as FilterLogEvents.",
+};

@@ -1,17 +1,11 @@
 /**
  * Shapes as CBOR: https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
- * The bytes are written by the SDK's own CBOR writer; reading is ours, since here it is a client that sends.
  */
-import { cbor, dateToTag } from "@smithy/core/cbor";
 import { invariant, unreachable } from "../../core/invariant.ts";
+import { cborInstant } from "./cbor-writer.ts";
 import { depthMax, setOwn } from "./json-codec.ts";
 import { SerializationError } from "./serialization-error.ts";
 import type { Shape, StructureShape } from "./shapes.ts";
-
-export function printCbor(value: unknown): Uint8Array {
-  // A copy: the encoder reuses its buffer.
-  return cbor.serialize(value).slice();
-}
 
 function expect(condition: unknown, wanted: string): asserts condition {
   if (!condition) throw new SerializationError(`Value can not be converted to ${wanted}`);
@@ -94,7 +88,7 @@ export function encodeCbor(shape: Shape, value: unknown): unknown {
   switch (shape.kind) {
     case "timestamp":
       invariant(value instanceof Date, "a timestamp is a Date");
-      return dateToTag(value);
+      return cborInstant(value);
     case "list":
       return (value as readonly unknown[]).map((item) => (item === null ? null : encodeCbor(shape.member.shape, item)));
     case "map": {

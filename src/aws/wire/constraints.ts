@@ -42,7 +42,7 @@ export type Validate = (input: Readonly<Record<string, unknown>>) => void;
 /** Breaches that one answer lists at most: a batch of thousands of bad entries gets a bounded text. */
 const breachesMax = 100;
 
-/** Characters of a value that a message repeats. Differs from AWS, which repeats all of it. */
+/** Characters of a value that a message repeats. Differs from AWS: a message about a longer value is cut. */
 const printedValueLengthMax = 20_000;
 
 /** Reports a breach of `what` by `value` at `path`. */
@@ -59,12 +59,16 @@ interface ConstraintTest {
   readonly text: string;
 }
 
-export function compileValidation(input: StructureShape, constraints: Constraints | undefined, code: string): Validate {
+export function compileValidation(
+  input: () => StructureShape,
+  constraints: Constraints | undefined,
+  code: string,
+): Validate {
   const compiler = new CheckCompiler(constraints ?? { shapes: {}, members: {}, required: {} });
   // Compiled at an operation's first request: most of a service's operations are never called.
   let check: Check | undefined;
   return (value) => {
-    check ??= compiler.structure(input);
+    check ??= compiler.structure(input());
     const breaches: string[] = [];
     check.run(
       value,

@@ -97,18 +97,22 @@ export function compileService(
     const [kind, namespace, name, rawTraits, input, output] = tuple as readonly unknown[];
     const traits = traitsOf(rawTraits);
     if (kind === operationKind) {
-      const inputShape = compiler.structure(input);
       operations.set(String(name), {
         name: String(name),
-        input: inputShape,
-        output: compiler.structure(output),
+        // Compiled at first use, and remembered by the compiler: most of a service's operations are never called.
+        get input() {
+          return compiler.structure(input);
+        },
+        get output() {
+          return compiler.structure(output);
+        },
         http: httpTrait(traits["http"], facts.quirks?.[String(name)]?.status),
         blobContentType: facts.quirks?.[String(name)]?.contentType ?? "application/octet-stream",
         bound: facts.requestBytesMax.operations?.[String(name)] ?? {
           bytes: facts.requestBytesMax.default,
           code: "RequestEntityTooLargeException",
         },
-        validate: compileValidation(inputShape, constraints, facts.codes.validation),
+        validate: compileValidation(() => compiler.structure(input), constraints, facts.codes.validation),
       });
     } else if (kind === errorKind && !String(namespace).startsWith(syntheticNamespace)) {
       errors.set(String(name), errorShape(compiler, tuple, String(name), traits));

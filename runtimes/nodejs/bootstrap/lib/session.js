@@ -92,7 +92,7 @@ class Session {
 
   /**
    * An error outside of any handler's promise: reported for what runs now, then the process ends.
-   * Differs from AWS: its runtime for Node 24 leaves these to Node, so that callers learn only of an exit status.
+   * Differs from AWS: an uncaught error of a Node 24 function is reported with its type, not as an exit status only.
    */
   crash(kind, error) {
     const headline = kind === "uncaughtException" ? "Uncaught Exception" : "Unhandled Promise Rejection";
