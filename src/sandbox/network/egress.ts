@@ -12,7 +12,14 @@ import { UnavailableError } from "../../core/errors.ts";
 import type { SandboxId } from "../contract.ts";
 import { addressIn, deniedRanges, freeRange, parseAddress, parseCidr, slotsMax, type Cidr } from "./addresses.ts";
 import { BandwidthUnavailableError, limitSending } from "./bandwidth.ts";
-import { EgressUnavailableError, guardedLinks, install, uninstall } from "./firewall.ts";
+import {
+  EgressUnavailableError,
+  guardedLinks,
+  hearthLinkPrefix,
+  hearthTablePrefix,
+  install,
+  uninstall,
+} from "./firewall.ts";
 import { canForward6, Forwarding } from "./forwarding.ts";
 import { NetlinkSocket } from "./netlink.ts";
 import {
@@ -81,8 +88,8 @@ export async function openEgress(options: EgressOptions): Promise<Egress> {
   invariant(/^[a-z0-9]{1,6}$/.test(options.instance), `"${options.instance}" is an instance ([a-z0-9]{1,6})`);
   const netlink = new NetlinkSocket();
   try {
-    const table = `hearth_${options.instance}`;
-    const linkPrefix = `hth${options.instance}-`;
+    const table = hearthTablePrefix + options.instance;
+    const linkPrefix = `${hearthLinkPrefix}${options.instance}-`;
     const group = groupOf(options.instance);
     const leftOver = links(netlink).filter(({ name }) => name.startsWith(linkPrefix)).length;
     deleteLinks(netlink, group); // their routes would stand in the way
@@ -191,7 +198,7 @@ class RoutedEgress implements Egress {
     this.#live.clear();
     deleteLinks(this.#parts.netlink, this.#parts.group);
     releaseRanges(this.#parts.netlink, this.#parts.group);
-    this.#parts.forwarding.restore();
+    await this.#parts.forwarding.restore();
     this.#parts.netlink[Symbol.dispose]();
     await uninstall(this.#parts.table);
   }

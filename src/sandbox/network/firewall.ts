@@ -10,14 +10,20 @@ import { text } from "node:stream/consumers";
 
 import { formatCidr, type Cidr } from "./addresses.ts";
 
+/** Start of the name of the links of every Hearth on this host; those of one instance begin with this and its id. */
+export const hearthLinkPrefix = "hth";
+
+/** Likewise of their tables. */
+export const hearthTablePrefix = "hearth_";
+
 export interface FirewallPlan {
   readonly table: string;
-  /** Start of the name of every sandbox's link on the host. */
+  /** Start of the name of every link of this instance's sandboxes on the host. */
   readonly linkPrefix: string;
   readonly sandboxRanges: readonly Cidr[];
   readonly denied: readonly Cidr[];
   readonly allowed: readonly Cidr[];
-  /** Links on which forwarding was switched on for us: they forward nothing that is not ours. */
+  /** Links on which forwarding was switched on for us: they forward nothing but what a Hearth's sandboxes send and get. */
   readonly guarded: { readonly 4: readonly string[]; readonly 6: readonly string[] };
 }
 
@@ -47,6 +53,8 @@ function quoted(names: readonly string[]): string[] {
 /** The table as nft reads it; replaces an earlier one in one transaction. */
 export function ruleset(plan: FirewallPlan): string {
   const sandbox = `"${plan.linkPrefix}*"`;
+  // Another Hearth's links are its own table's to judge.
+  const anySandbox = `"${hearthLinkPrefix}*"`;
   const interval = " flags interval; auto-merge;";
   const masquerade = plan.sandboxRanges.map(
     (range) => `    ${range.family === 4 ? "ip" : "ip6"} saddr ${formatCidr(range)} oifname != ${sandbox} masquerade`,
@@ -85,8 +93,8 @@ ${set("guarded6", "ifname", quoted(plan.guarded[6]))}
     iifname ${sandbox} jump outbound
     oifname ${sandbox} iifname != ${sandbox} ct state established,related accept
     oifname ${sandbox} iifname != ${sandbox} drop
-    meta nfproto ipv4 iifname @guarded4 iifname != ${sandbox} oifname != ${sandbox} drop
-    meta nfproto ipv6 iifname @guarded6 iifname != ${sandbox} oifname != ${sandbox} drop
+    meta nfproto ipv4 iifname @guarded4 iifname != ${anySandbox} oifname != ${anySandbox} drop
+    meta nfproto ipv6 iifname @guarded6 iifname != ${anySandbox} oifname != ${anySandbox} drop
   }
   chain outbound {
     ct state established,related accept
@@ -138,14 +146,41 @@ export async function uninstall(table: string): Promise<void> {
   await runNft(["-f", "-"], `table inet ${table}\ndelete table inet ${table}\n`);
 }
 
+/** Links that are guarded, by family. */
+export interface GuardedLinks {
+  readonly 4: readonly string[];
+  readonly 6: readonly string[];
+}
+
 /** Links that an earlier run of ours left forwarding: its table remembers them as long as the kernel does. */
-export async function guardedLinks(table: string): Promise<{ 4: string[]; 6: string[] }> {
-  const read = async (name: string): Promise<string[]> => {
-    const { status, output } = await runNft(["list", "set", "inet", table, name], "");
-    const elements = /elements = \{([^}]*)\}/.exec(output)?.[1] ?? "";
-    return status === 0 ? [...elements.matchAll(/"([^"]+)"/g)].map((match) => match[1] ?? "") : [];
-  };
-  return { 4: await read("guarded4"), 6: await read("guarded6") };
+export async function guardedLinks(table: string): Promise<GuardedLinks> {
+  return guardedIn((await tables()).filter(({ name }) => name === table));
+}
+
+/** Links that other Hearths on this host guard, those that crashed included. */
+export async function guardedByOthers(table: string): Promise<GuardedLinks> {
+  return guardedIn((await tables()).filter(({ name }) => name.startsWith(hearthTablePrefix) && name !== table));
+}
+
+interface Table {
+  readonly name: string;
+  /** Its sets, as nft prints them. */
+  readonly sets: string;
+}
+
+async function tables(): Promise<Table[]> {
+  const { status, output } = await runNft(["list", "sets", "inet"], "");
+  if (status !== 0) return [];
+  return output.split(/^table inet /m).map((sets) => ({ name: sets.slice(0, sets.search(/\s|$/)), sets }));
+}
+
+function guardedIn(among: readonly Table[]): GuardedLinks {
+  const read = (name: string): string[] =>
+    among.flatMap(({ sets }) => {
+      const body = new RegExp(`\\bset ${name} \\{([^}]*)\\}`).exec(sets)?.[1] ?? "";
+      return [...body.matchAll(/"([^"]+)"/g)].map((match) => match[1] ?? "");
+    });
+  return { 4: read("guarded4"), 6: read("guarded6") };
 }
 
 /** Adds a link that began to forward for us. */
