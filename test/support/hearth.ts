@@ -47,9 +47,14 @@ export interface StartOptions {
   readonly settings?: Readonly<Record<string, string | number>>;
 }
 
-/** Uid ranges of the Hearths of one test run must not overlap: each takes 1024 sandboxes' worth. */
-let started = 0;
+/**
+ * Uid ranges of Hearths that run at the same time must not overlap, since a uid tells whose process one is. Each takes
+ * 1024 sandboxes' worth; files that run beside each other begin at different ones.
+ */
+let started = process.pid;
 const uidsOfOneHearth = 1024 * 65_536;
+const uidRangesFrom = 3_100_000_000;
+const uidRanges = 13;
 
 export function uidsOf({ uidBase }: RunningHearth): { readonly from: number; readonly to: number } {
   return { from: uidBase, to: uidBase + uidsOfOneHearth };
@@ -60,7 +65,7 @@ export async function startHearth(options: StartOptions = {}): Promise<RunningHe
   const dataDirectory = options.dataDirectory ?? (await mkdtemp(join(tmpdir(), "hearth-e2e-")));
   // As a directory that a person makes: the front's user can pass through.
   await chmod(dataDirectory, 0o755);
-  const uidBase = options.sameUidsAs?.uidBase ?? 3_700_000_000 + (started++ % 4) * uidsOfOneHearth;
+  const uidBase = options.sameUidsAs?.uidBase ?? uidRangesFrom + (started++ % uidRanges) * uidsOfOneHearth;
   const child = spawn(launcher, ["up", "--output", "json"], {
     env: {
       ...process.env,
