@@ -2,7 +2,6 @@
  * How the commands reach a running Hearth: the AWS clients for what Lambda and CloudWatch Logs can say, and the
  * `/_hearth` routes for the rest. Address and credentials come from where the AWS tools look for them.
  */
-import { SignatureV4 } from "@smithy/signature-v4";
 import { createHash, createHmac } from "node:crypto";
 
 import { defaultRegion } from "../core/identity.ts";
@@ -44,6 +43,8 @@ export function clientSettings(connection: Connection) {
 
 /** Calls a `/_hearth` route. Signed, since a Hearth beyond loopback asks for it. */
 export async function callHearth(connection: Connection, path: string): Promise<Response> {
+  // Loaded here, since most commands, and above all `up`, never sign anything.
+  const { SignatureV4 } = await import("@smithy/signature-v4");
   const signer = new SignatureV4({
     service: "hearth",
     region: connection.region,
