@@ -13,17 +13,18 @@ const kinds: readonly FunctionKind[] = [
   { runtime: "python3.11", memoryMiB: 1769 },
 ];
 
+const poolSize = 4;
 const pooledSamples = 100;
 const unpooledSamples = 20;
 
 export async function cold(report: Report): Promise<void> {
-  await withHearth({ poolMin: 4 }, async (hearth) => {
+  await withHearth({ poolMin: poolSize, poolMax: poolSize }, async (hearth) => {
     for (const kind of kinds) {
       const figures = await samplesOf(
         hearth,
         kind,
         pooledSamples,
-        () => untilPooled(hearth, kind, 3),
+        () => untilPooled(hearth, kind, poolSize),
         report,
         "pooled",
       );

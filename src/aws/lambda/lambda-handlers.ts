@@ -34,7 +34,10 @@ const refusedMembers =
   "Refused by name: `VpcConfig`, `DeadLetterConfig`, `KMSKeyArn`, `TracingConfig` Active, `Layers`, `FileSystemConfigs`, " +
   "`SnapStart`, durable, tenancy and capacity-provider configuration.";
 
-/** What works only in part; stands in docs/compatibility.md. */
+/**
+ * What works only in part; stands in docs/compatibility.md.
+ * @public
+ */
 export const partial: Readonly<Record<string, string>> = {
   CreateFunction: `Zip packages sent with the request; no S3 location, no image, no \`Publish\`, the host's architecture only. ${refusedMembers}`,
   UpdateFunctionCode: "Zip packages sent with the request; no S3 location, no image, no `Publish`.",

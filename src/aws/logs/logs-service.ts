@@ -23,7 +23,10 @@ export function logsHandlers(options: { readonly logs: LogStore; readonly clock:
   };
 }
 
-/** What works only in part; stands in docs/compatibility.md. */
+/**
+ * What works only in part; stands in docs/compatibility.md.
+ * @public
+ */
 export const partial: Readonly<Record<string, string>> = {
   FilterLogEvents: "Filter patterns of terms, phrases, `?`, `-` and JSON; regular expressions and `[…]` are refused.",
   StartLiveTail: "The same filter patterns as FilterLogEvents.",
