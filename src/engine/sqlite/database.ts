@@ -12,8 +12,8 @@ import { applicationId, type Schema } from "../schema.ts";
 const lockTimeoutMs = 5000;
 /** What the write-ahead log is cut back to after a checkpoint. */
 const walBytesMax = 16_777_216;
-/** Pages kept in memory, in KiB (negative, as SQLite wants it). */
-const cacheKiB = -8192;
+/** Pages kept in memory, in KiB (negative, as SQLite wants it); the others are in the system's page cache. */
+const cacheKiB = -2048;
 
 /** For writing; `synchronous=FULL` makes each commit wait for the disk. */
 export function openDatabase(directory: string, schema: Schema): DatabaseSync {
