@@ -1,6 +1,6 @@
 /** Collects the series of one run, and writes them as JSON and as a table for people. */
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 
 export interface Row {
