@@ -3,7 +3,7 @@
  * with; serves as an unprivileged user.
  */
 import { randomBytes, randomUUID } from "node:crypto";
-import { createReadStream, existsSync, mkdirSync, rmSync, watch } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { flushCompileCache } from "node:module";
@@ -30,7 +30,6 @@ import { openSqliteEngine, type SqliteEngine } from "../engine/sqlite/sqlite-eng
 import { createInternalRoutes } from "../http/internal-routes.ts";
 import { UsageLog } from "../metering/usage-log.ts";
 import { openPackageStore } from "../packages/package-store.ts";
-import { removeReplaced } from "../runtimes/registrations.ts";
 import { RuntimeRegistry } from "../runtimes/registry.ts";
 import { LogStore } from "../telemetry/log-store.ts";
 import type { Worker, WorkerInfo } from "../worker/contract.ts";
@@ -58,7 +57,7 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
 
   const engine = await openSqliteEngine({ directory: instance.stateDirectory, clock });
   const packages = await openPackageStore(instance.packagesDirectory, { clock });
-  const registry = openRegistry(instance);
+  const registry = new RuntimeRegistry(instance.stateDirectory);
   const runtimes = {
     find: (identifier: string) => registry.find(identifier),
     isAvailable: (identifier: string) => registry.find(identifier) !== undefined,
@@ -154,17 +153,6 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
       await engine.close();
     },
   };
-}
-
-/** Registrations are files that `hearth runtimes` changes while Hearth runs. */
-function openRegistry({ stateDirectory }: Instance): RuntimeRegistry {
-  const directory = join(stateDirectory, "runtimes");
-  mkdirSync(directory, { recursive: true, mode: 0o755 });
-  // No environment runs yet: what earlier registrations left can go.
-  removeReplaced(stateDirectory);
-  const registry = new RuntimeRegistry(stateDirectory);
-  watch(directory, { recursive: true, persistent: false }, () => registry.rescan());
-  return registry;
 }
 
 function authPolicyOf(config: Config): AuthPolicy {

@@ -15,8 +15,12 @@ export function inheritedConfig(): Config {
   return Object.freeze(JSON.parse(text) as Config);
 }
 
-export function tellSupervisor(message: RoleMessage): void {
-  process.send?.(message);
+/** Resolves when the message is on its way. */
+function tellSupervisor(message: RoleMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.send === undefined) resolve();
+    else process.send(message, () => resolve());
+  });
 }
 
 /** A line for the owner's log. */
@@ -41,12 +45,11 @@ export async function runRole(
   try {
     role = await start(inheritedConfig());
   } catch (error) {
-    tellSupervisor({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
-    process.exitCode = 1;
-    process.disconnect?.();
-    return;
+    await tellSupervisor({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
+    // What was opened before it failed would keep this process alive: threads, servers.
+    process.exit(1);
   }
-  tellSupervisor({ kind: "ready", detail: role.detail });
+  await tellSupervisor({ kind: "ready", detail: role.detail });
   await asked;
   await role.stop();
   process.exit(0);

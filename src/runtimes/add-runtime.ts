@@ -16,6 +16,7 @@ import {
   readdirSync,
   realpathSync,
   renameSync,
+  rmdirSync,
 } from "node:fs";
 import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -66,6 +67,7 @@ export async function addRuntime(addition: RuntimeAddition): Promise<RuntimePack
     throw error;
   } finally {
     await rm(unpacked, { recursive: true, force: true });
+    if (readdirSync(base).length === 0) rmdirSync(base);
   }
 
   const pack = readRegistrations(dataDirectory).find((candidate) => candidate.identifier === identifier);

@@ -1,9 +1,20 @@
 /**
  * Interpreters that the owner registered, under `<data>/runtimes/<identifier>/`: `pack.json` names the directory beside
  * it that is in use. A replacement comes in a new directory and takes over with the rename of `pack.json`; the one before stays for the
- * environments that run from it, until `removeReplaced` at the next start.
+ * environments that run from it, until `removeReplaced` at a later start.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 
 import type { RuntimePack } from "./contract.ts";
@@ -20,6 +31,10 @@ export interface Registration {
 }
 
 const recordName = "pack.json";
+const stampName = "changed";
+
+/** What is younger may be on its way in: bringing in the largest pack takes minutes. */
+const replacedAgeMsMin = 3_600_000;
 
 export function registrationDirectory(dataDirectory: string, identifier: string): string {
   return join(dataDirectory, "runtimes", identifier);
@@ -35,6 +50,22 @@ export function readRegistrations(dataDirectory: string): RuntimePack[] {
   });
 }
 
+/**
+ * Changes with every registration and removal. Asking costs one `stat`, and a change is seen as soon as it is made, which
+ * watching the directory does not promise.
+ */
+export function registrationsStamp(dataDirectory: string): string {
+  const stamp = statSync(join(dataDirectory, "runtimes", stampName), { throwIfNoEntry: false, bigint: true });
+  return stamp === undefined ? "" : `${stamp.ino}/${stamp.mtimeNs}`;
+}
+
+function changeStamp(dataDirectory: string): void {
+  const stamp = join(dataDirectory, "runtimes", stampName);
+  const draft = `${stamp}.${randomUUID()}`;
+  writeFileSync(draft, "");
+  renameSync(draft, stamp);
+}
+
 /** Makes `record` the registration of its identifier. */
 export function writeRegistration(dataDirectory: string, record: Registration): void {
   const base = registrationDirectory(dataDirectory, record.identifier);
@@ -42,6 +73,7 @@ export function writeRegistration(dataDirectory: string, record: Registration): 
   const draft = join(base, `${recordName}.${record.directory}`);
   writeFileSync(draft, `${JSON.stringify(record, null, 2)}\n`, { flush: true });
   renameSync(draft, join(base, recordName));
+  changeStamp(dataDirectory);
 }
 
 /**
@@ -51,19 +83,23 @@ export function writeRegistration(dataDirectory: string, record: Registration): 
 export function removeRuntime(dataDirectory: string, identifier: string): boolean {
   if (!registeredIdentifiers(dataDirectory).includes(identifier)) return false;
   rmSync(join(registrationDirectory(dataDirectory, identifier), recordName));
+  changeStamp(dataDirectory);
   return true;
 }
 
-/** Deletes directories that no registration names. Only while no environment runs. */
-export function removeReplaced(dataDirectory: string): void {
+/** Deletes directories that no registration names and that nobody is filling. Only while no environment runs. */
+export function removeReplaced(dataDirectory: string, nowMs: number): void {
   const root = join(dataDirectory, "runtimes");
   for (const identifier of directoriesIn(root)) {
     const base = join(root, identifier);
     const current = readRecord(base)?.directory;
     for (const name of readdirSync(base)) {
-      if (name !== current && name !== recordName) rmSync(join(base, name), { recursive: true, force: true });
+      if (name === current || name === recordName) continue;
+      // When it was made or moved here; its other times came with it.
+      if (nowMs - statSync(join(base, name)).ctimeMs < replacedAgeMsMin) continue;
+      rmSync(join(base, name), { recursive: true, force: true });
     }
-    if (current === undefined) rmSync(base, { recursive: true, force: true });
+    if (readdirSync(base).length === 0) rmdirSync(base);
   }
 }
 

@@ -85,7 +85,24 @@ test("a registered interpreter is found without a restart, before the host's own
   assert(registry.list().some((candidate) => candidate.identifier === "python3.13"));
 });
 
-test("a replaced interpreter gets a new directory; the old one stays until the next start", async () => {
+test("a registry sees at once what another one's process adds, replaces and removes", async () => {
+  const dataDirectory = newDirectory();
+  const source = interpreterAt(newDirectory(), "node");
+  const registry = new RuntimeRegistry(dataDirectory);
+  const directoryOf = (): string | undefined => registry.find("nodejs18.x")?.mounts[0]?.source;
+  assert.equal(directoryOf(), undefined);
+
+  for (let count = 0; count < 2; count++) {
+    const { mounts } = await addRuntime({ dataDirectory, identifier: "nodejs18.x", source });
+    assert.equal(directoryOf(), mounts[0]?.source);
+  }
+
+  removeRuntime(dataDirectory, "nodejs18.x");
+  assert.equal(directoryOf(), undefined);
+  assert(!registry.list().some(({ identifier }) => identifier === "nodejs18.x"));
+});
+
+test("a replaced interpreter gets a new directory; the old one stays until a later start, and one on its way in too", async () => {
   const dataDirectory = newDirectory();
   const source = interpreterAt(newDirectory(), "node");
   const first = await addRuntime({ dataDirectory, identifier: "nodejs18.x", source });
@@ -94,7 +111,9 @@ test("a replaced interpreter gets a new directory; the old one stays until the n
 
   assert.notEqual(directories[0], directories[1]);
   assert(directories.every((directory) => existsSync(directory)));
-  removeReplaced(dataDirectory);
+  removeReplaced(dataDirectory, Date.now());
+  assert(directories.every((directory) => existsSync(directory)));
+  removeReplaced(dataDirectory, Date.now() + 3_600_000);
   assert.deepEqual(
     directories.map((directory) => existsSync(directory)),
     [false, true],
@@ -103,8 +122,8 @@ test("a replaced interpreter gets a new directory; the old one stays until the n
   assert.equal(removeRuntime(dataDirectory, "nodejs18.x"), true);
   assert.equal(removeRuntime(dataDirectory, "nodejs18.x"), false);
   assert.equal(new RuntimeRegistry(dataDirectory).find("nodejs18.x"), undefined);
-  removeReplaced(dataDirectory);
-  assert.deepEqual(readdirSync(join(dataDirectory, "runtimes")), []);
+  removeReplaced(dataDirectory, Date.now() + 3_600_000);
+  assert.deepEqual(readdirSync(join(dataDirectory, "runtimes")), ["changed"]);
 });
 
 test("a tarball with one directory in it is taken", async () => {
@@ -143,7 +162,7 @@ test("hostile tarballs are refused and leave nothing behind", async () => {
   for (const source of hostile) {
     const dataDirectory = newDirectory();
     await assert.rejects(addRuntime({ dataDirectory, identifier: "python3.13", source }), RuntimeSourceError);
-    assert.deepEqual(readdirSync(join(dataDirectory, "runtimes/python3.13")), []);
+    assert.deepEqual(readdirSync(join(dataDirectory, "runtimes")), []);
     assert(!existsSync("/etc/hearth-escape"));
   }
 });
