@@ -11,7 +11,7 @@ export function leftoversOf(dataDirectory: string, uids: { readonly from: number
   return [
     ...cgroupsNamed(`hearth-${id}`),
     ...mountsBelow([dataDirectory, runDirectory]),
-    ...processesOf(uids),
+    ...processesOf(uids, id),
     ...sandboxDirectories(runDirectory),
     ...linksAndTables(id),
   ];
@@ -30,14 +30,24 @@ function mountsBelow(directories: readonly string[]): string[] {
     .map((target) => `mount ${target}`);
 }
 
-function processesOf({ from, to }: { readonly from: number; readonly to: number }): string[] {
+/** Another Hearth's sandboxes may run under the same uids; they are in cgroups of that one's name. */
+function processesOf({ from, to }: { readonly from: number; readonly to: number }, id: string): string[] {
   return readdirSync("/proc")
     .filter((entry) => /^\d+$/.test(entry))
     .filter((pid) => {
       const uid = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid ?? 0;
-      return uid >= from && uid < to && !describe(pid).endsWith("(Z (zombie))");
+      return uid >= from && uid < to && !isOfAnother(pid, id) && !describe(pid).endsWith("(Z (zombie))");
     })
     .map((pid) => `process ${pid} ${describe(pid)}`);
+}
+
+function isOfAnother(pid: string, id: string): boolean {
+  try {
+    const [, name = id] = /\/hearth-([^/\n]+)\//.exec(readFileSync(`/proc/${pid}/cgroup`, "utf8")) ?? [];
+    return name !== id;
+  } catch {
+    return true; // gone by now
+  }
 }
 
 function describe(pid: string): string {
