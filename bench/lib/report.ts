@@ -38,6 +38,7 @@ export function createReport(startedAt: Date, print: (line: string) => void): Re
         ...rows.map((row) => `| ${row.what} | ${row.conditions} | ${row.value} | ${row.promise ?? ""} |`),
         "",
       ].join("\n");
+      mkdirSync(directory, { recursive: true });
       const file = `${directory}/${startedAt.toISOString().slice(0, 16).replace(/[:T]/g, "-")}.json`;
       writeFileSync(
         file,

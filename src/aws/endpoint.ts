@@ -8,7 +8,13 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { AuthPolicy, EnvironmentIdentity, RequestOrigin } from "./auth/authenticate.ts";
+import type {
+  AuthenticatableRequest,
+  Authenticated,
+  AuthPolicy,
+  EnvironmentIdentity,
+  RequestOrigin,
+} from "./auth/authenticate.ts";
 import { Authenticator } from "./auth/authenticate.ts";
 import { parseSignature } from "./auth/credential.ts";
 import type { Clock } from "../core/clock.ts";
@@ -119,6 +125,8 @@ class Dispatcher {
   readonly #directory: ServiceDirectory;
   readonly #authenticator: Authenticator;
   readonly #newRequestId: () => string;
+  /** Connections of sandboxes that were refused once: what else came on them is not looked at. */
+  readonly #ended = new WeakSet<Socket>();
   #isClosing = false;
 
   constructor(options: EndpointOptions) {
@@ -140,6 +148,7 @@ class Dispatcher {
     origin: RequestOrigin,
     isAskingToContinue: boolean,
   ): Promise<void> {
+    if (this.#ended.has(request.socket)) return;
     const requestId = this.#newRequestId();
     const url = request.url ?? "/";
     const mark = url.indexOf("?");
@@ -163,7 +172,7 @@ class Dispatcher {
       }
       const destination = this.#directory.find(addressing);
       exchange.destination = destination;
-      const { scope, caller, verifyBody } = this.#authenticator.authenticate({
+      const { scope, caller, verifyBody } = this.#authenticate(exchange, {
         method: addressing.method,
         path,
         query,
@@ -195,6 +204,19 @@ class Dispatcher {
       await this.#call(exchange, operation, call, { method, query, headers, labels, body });
     } catch (error) {
       await this.#refuse(exchange, error);
+    }
+  }
+
+  /**
+   * A sandbox that cannot sign has no business here: its first refusal ends the connection, so that a flood of requests
+   * costs no more than its connections, of which it may have few.
+   */
+  #authenticate({ request }: Exchange, asked: AuthenticatableRequest): Authenticated {
+    try {
+      return this.#authenticator.authenticate(asked);
+    } catch (error) {
+      if (asked.origin.kind === "environment") this.#ended.add(request.socket);
+      throw error;
     }
   }
 
@@ -238,8 +260,9 @@ class Dispatcher {
     }
   }
 
-  #sending({ requestId, addressing }: Exchange): Omit<SendOptions, "further"> {
-    return { requestId, isHead: addressing.method === "HEAD", isLast: this.#isClosing };
+  #sending({ request, requestId, addressing }: Exchange): Omit<SendOptions, "further"> {
+    const isLast = this.#isClosing || this.#ended.has(request.socket);
+    return { requestId, isHead: addressing.method === "HEAD", isLast };
   }
 
   #describe(
