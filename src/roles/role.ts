@@ -35,10 +35,10 @@ export function report(text: string): void {
 export async function runRole(
   start: (config: Config) => Promise<{ readonly detail: string; stop(): Promise<void> }>,
 ): Promise<void> {
-  // The terminal's Ctrl-C reaches the whole group; only the supervisor decides.
-  process.on("SIGINT", () => undefined);
+  // Signals often reach the whole group (Ctrl-C, systemd, timeout); only the supervisor decides who stops when.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined);
   const asked = new Promise<void>((resolve) => {
-    process.once("SIGTERM", () => resolve());
+    process.once("message", () => resolve());
     process.once("disconnect", () => resolve());
   });
   let role: Awaited<ReturnType<typeof start>>;

@@ -18,6 +18,11 @@ export type RoleMessage =
   /** The reason why this role cannot run at all, in words for the owner. */
   | { readonly kind: "failed"; readonly reason: string };
 
+/** The one thing that a supervisor tells a role. */
+export interface SupervisorMessage {
+  readonly kind: "stop";
+}
+
 const restartPauseMsMin = 100;
 const restartPauseMsMax = 5000;
 /** A role that ran this long starts again with the shortest pause. */
@@ -104,7 +109,9 @@ export function supervise(options: SupervisorOptions): { readonly ended: Promise
   const stopNext = (): void => {
     const running = roles.toReversed().find((role) => role.child !== undefined);
     if (running === undefined) resolve(exitCode);
-    else running.child?.kill(phase === "killing" ? "SIGKILL" : "SIGTERM");
+    else if (phase === "killing") running.child?.kill("SIGKILL");
+    // A role that is ending by itself has closed its side; its exit comes next.
+    else if (running.child?.connected === true) running.child.send({ kind: "stop" } satisfies SupervisorMessage);
   };
 
   const kill = (): void => {
