@@ -11,26 +11,26 @@ interface PendingTimer {
 }
 
 export class ManualClock implements Clock {
-  #nowMs: number;
+  /** Since the start: small, so that fractions of a millisecond keep their precision. */
+  #elapsedMs = 0;
   readonly #startedAtMs: number;
   #sequence = 0;
   readonly #pending = new Set<PendingTimer>();
 
   constructor(startAtMs = Date.UTC(2026, 0, 1)) {
-    this.#nowMs = startAtMs;
     this.#startedAtMs = startAtMs;
   }
 
   now(): number {
-    return this.#nowMs;
+    return this.#startedAtMs + this.#elapsedMs;
   }
 
   monotonicMs(): number {
-    return this.#nowMs - this.#startedAtMs;
+    return this.#elapsedMs;
   }
 
   after(delayMs: number, task: () => void): Timer {
-    const timer = { dueAtMs: this.#nowMs + Math.max(0, delayMs), sequence: this.#sequence++, task };
+    const timer = { dueAtMs: this.#elapsedMs + Math.max(0, delayMs), sequence: this.#sequence++, task };
     this.#pending.add(timer);
     return { cancel: () => void this.#pending.delete(timer) };
   }
@@ -42,13 +42,13 @@ export class ManualClock implements Clock {
 
   /** Moves time forward by `durationMs` and fires what falls due on the way. */
   advance(durationMs: number): void {
-    const untilMs = this.#nowMs + durationMs;
+    const untilMs = this.#elapsedMs + durationMs;
     for (let next = this.#nextDue(untilMs); next !== undefined; next = this.#nextDue(untilMs)) {
       this.#pending.delete(next);
-      this.#nowMs = Math.max(this.#nowMs, next.dueAtMs);
+      this.#elapsedMs = Math.max(this.#elapsedMs, next.dueAtMs);
       next.task();
     }
-    this.#nowMs = untilMs;
+    this.#elapsedMs = untilMs;
   }
 
   #nextDue(untilMs: number): PendingTimer | undefined {

@@ -31,6 +31,9 @@ interface Waiter {
   readonly timer: Timer;
 }
 
+/** A timer that fires a rounding error early has fired: it must not be set again for no time at all. */
+const timerSlackMs = 0.001;
+
 /**
  * How long a request waits for an environment that has answered and is about to be free, before another one is
  * started: as long as a start has taken of late, within these bounds. Who waits that long has lost at most as much
@@ -193,7 +196,7 @@ export class EnvironmentTable {
     let impatient = 0;
     let nextAtMs: number | undefined;
     for (const { sinceMs } of this.#waiters) {
-      if (sinceMs + graceMs > nowMs) {
+      if (sinceMs + graceMs > nowMs + timerSlackMs) {
         nextAtMs = sinceMs + graceMs;
         break;
       }
