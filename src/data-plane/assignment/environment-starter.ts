@@ -89,7 +89,8 @@ export class EnvironmentStarter {
     // Registered before it exists: its own init code may already call Hearth with its credentials.
     this.#registry.add(environment);
     try {
-      if (evictMiB > 0) await this.#registry.evict(node, evictMiB);
+      // Memory is promised several times over: the start need not wait until the evicted ones are gone.
+      if (evictMiB > 0) void this.#registry.evict(node, evictMiB);
       const ready = await node.worker.createEnvironment(spec);
       if (hasEnded(environment)) throw new UnavailableError("worker-gone", "It ended as soon as it had started.");
       environment.phases = ready.phases;
