@@ -80,6 +80,20 @@ def knock():
         if len(held) > 64:
             held.clear()
 return children(4, knock)`,
+  "floods Hearth's endpoint": `
+request = b"GET /2015-03-31/functions/ HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n" * 50
+def knock():
+    held = []
+    while True:
+        try:
+            connection = socket.create_connection(("127.0.0.1", 4566), 1)
+            connection.sendall(request)
+            held.append(connection)
+        except OSError:
+            pass
+        if len(held) > 64:
+            held.clear()
+return children(4, knock)`,
   "writes logs as fast as it can": `
 lines = (b"x" * 200 + b"\\n") * 300
 def write():

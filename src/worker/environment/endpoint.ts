@@ -13,8 +13,8 @@ export const endpointPort = 4566;
 /** An SDK client pools up to 50 by default. */
 const connectionsMax = 64;
 /** New connections, beyond which the function is slowed: each costs the worker two, and the front a refusal at least. */
-const connectionsPerSecond = 100;
-const connectionsBurst = 100;
+const connectionsPerSecond = 50;
+export const connectionsBurst = 100;
 /** Bytes in both directions, beyond which the function is slowed; Hearth's largest requests have 50 MB. */
 const bytesPerSecond = 67_108_864;
 const bytesBurst = 268_435_456;
