@@ -1,6 +1,6 @@
 /**
  * The HTTP clients of both bootstraps against a server that answers in every shape that HTTP allows: cut anywhere, chunked, after
- * closing an idle connection, pipelined.
+ * closing an idle connection, refusing a response.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -13,7 +13,10 @@ import { promisify } from "node:util";
 
 const project = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Each asks for /one and /two, then posts to /three and asks for /four at once, and prints the bodies as a JSON array. */
+/**
+ * Each asks for /one and /two, then posts to /three and takes the answer for the next invocation, or asks for /four when it
+ * is refused; and prints the bodies as a JSON array.
+ */
 const clients: readonly (readonly [name: string, program: string, args: readonly string[]])[] = [
   [
     "Node",
@@ -65,6 +68,10 @@ const chunked: Answer = (path) => {
   const chunks = pieces.map((piece) => `${Buffer.byteLength(piece).toString(16)}\r\n${piece}\r\n`).join("");
   return `HTTP/1.1 200 OK\r\nx-name: Zoë\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`;
 };
+
+/** Refuses the response, so that the next invocation has to be asked for. */
+const refusing: Answer = (path) =>
+  path === "/three" ? "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno" : plain(path);
 
 interface Behaviour {
   readonly answer: Answer;
@@ -127,6 +134,7 @@ const behaviours: readonly (readonly [title: string, behaviour: Behaviour])[] = 
   ["whole answers", { answer: plain }],
   ["answers in single bytes", { answer: plain, pieceBytes: 1 }],
   ["answers cut within characters and heads", { answer: plain, pieceBytes: 7 }],
+  ["a refused response", { answer: refusing }],
   ["chunked answers", { answer: chunked }],
   ["chunked answers in single bytes", { answer: chunked, pieceBytes: 1 }],
   ["a server that closes the idle connection", { answer: plain, closesOnce: true }],
@@ -144,12 +152,13 @@ for (const [name, program, args] of clients) {
           "body of /one with ü",
           "Zoë",
           "body of /two with ü",
-          "body of /four with ü",
+          behaviour.answer === refusing ? "body of /four with ü" : "body of /three with ü",
           200,
         ]);
         // One that crossed with the closing of the connection is sent again.
         const requests = server.requests.filter((request, index, all) => request !== all[index - 1]);
-        assert.deepEqual(requests, ["GET /one", "GET /two", 'POST /three "posted"', "GET /four"]);
+        const afterRefusal = behaviour.answer === refusing ? ["GET /four"] : [];
+        assert.deepEqual(requests, ["GET /one", "GET /two", 'POST /three "posted"', ...afterRefusal]);
       } finally {
         await server.close();
       }

@@ -166,6 +166,11 @@ function takeResult(
   }
   readBody(request, {
     onWhole: (body) => {
+      if (asksForNext(request)) {
+        session.settle(toResult(body));
+        session.next(response);
+        return;
+      }
       // First: the runtime asks for its next invocation as soon as it has this.
       sendAnswer(response, answers.accepted);
       session.settle(toResult(body));
@@ -197,7 +202,7 @@ function takeInitError(session: RuntimeSession, request: IncomingMessage, respon
 function takeWarmupResponse(session: RuntimeSession, request: IncomingMessage, response: ServerResponse): void {
   if (session.isBooting) {
     request.resume();
-    request.once("end", () => session.warmUp(response, false));
+    request.once("end", () => session.warmUp(response, asksForNext(request)));
   } else session.warmUp(response, false);
 }
 
@@ -235,6 +240,11 @@ function readBody(request: IncomingMessage, reader: BodyReader): void {
   });
   // A request that breaks off is reported by `close`.
   request.on("error", () => undefined);
+}
+
+/** Hearth's own bootstraps answer an invocation and ask for the next one in one request. */
+function asksForNext(request: IncomingMessage): boolean {
+  return request.headers["hearth-then"] === "next";
 }
 
 const responseModeHeader = "lambda-runtime-function-response-mode";

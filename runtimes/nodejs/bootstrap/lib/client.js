@@ -3,7 +3,7 @@
  * trip costs a third of what `http.request` with an agent does, and a function that never uses HTTP does not pay for it in memory.
  *
  * Callbacks instead of promises, so that an answer reaches the handler in the tick in which its bytes arrived.
- * Requests may be pipelined; answers come back in order.
+ * Answers come back in the order of the requests.
  */
 "use strict";
 
@@ -52,15 +52,15 @@ class RuntimeApiClient {
   }
 
   /**
-   * Sends a response and, in the same segment, the request for the next invocation.
+   * Sends a response that asks for the next invocation too: the worker answers it with that, and with nothing before. A
+   * response that is refused is followed by a request for the next invocation.
    * @param {(answer: Answer) => void} onNext
    */
   postThenGet(path, body, nextPath, onNext) {
-    const socket = this.#connected();
-    socket.cork();
-    this.post(path, body, "", ignoreAnswer);
-    this.get(nextPath, onNext);
-    socket.uncork();
+    this.post(path, body, "Hearth-Then: next\r\n", (answer) => {
+      if (answer.status === 200) onNext(answer);
+      else this.get(nextPath, onNext);
+    });
   }
 
   /**
@@ -141,7 +141,6 @@ class RuntimeApiClient {
   }
 }
 
-function ignoreAnswer() {}
 /** `close` follows and decides. */
 function ignoreError() {}
 

@@ -21,7 +21,7 @@ const invocationPaths = {
   response: (/** @type {string} */ requestId) => `${apiPrefix}/invocation/${requestId}/response`,
 };
 
-/** Up to this size a response and the following `next` travel in one segment; a larger one may be refused, so its answer is awaited. */
+/** Up to this size a response asks for the next invocation too; a larger one may be refused, so its answer is awaited. */
 const pipelinedLengthMax = 65_536;
 
 /** As Lambda's own client exits, by cause. */

@@ -1,7 +1,7 @@
 """The runtime's side of the Runtime API over one keep-alive connection.
 
 Uses the C module behind `socket`: nothing has to be imported that a function does not need itself, and libraries that
-replace `socket`'s functions do not reach in here. Requests may be pipelined; answers come back in order.
+replace `socket`'s functions do not reach in here. Answers come back in the order of the requests.
 """
 
 import sys
@@ -36,15 +36,15 @@ class RuntimeApiClient:
         self._received = bytearray()
 
     def get(self, path):
-        return self._exchange(self._get_request(path), 1)
+        return self._exchange(self._get_request(path))
 
     def post(self, path, body, content_type="application/json", extra_headers=b""):
-        return self._exchange(self._post_request(path, body, content_type, extra_headers), 1)
+        return self._exchange(self._post_request(path, body, content_type, extra_headers))
 
     def post_then_get(self, path, body, content_type, next_path):
-        """Sends a response and the request for the next invocation in one segment; returns the second one's answer."""
-        requests = self._post_request(path, body, content_type, b"") + self._get_request(next_path)
-        return self._exchange(requests, 2)
+        """Sends a response that asks for the next invocation too; the worker answers with that, and with nothing before."""
+        answer = self._exchange(self._post_request(path, body, content_type, b"Hearth-Then: next\r\n"))
+        return answer if answer.status == 200 else self.get(next_path)
 
     def _get_request(self, path):
         return b"GET %b HTTP/1.1\r\nHost: %b\r\n\r\n" % (path.encode(), self._host)
@@ -59,14 +59,12 @@ class RuntimeApiClient:
         )
         return head + body
 
-    def _exchange(self, requests, answers):
-        """Sends the requests and returns the last of their answers. Ends the process when the server is gone."""
+    def _exchange(self, request):
+        """Sends the request and returns its answer. Ends the process when the server is gone."""
         for attempt in range(1, _ATTEMPTS_MAX + 1):
             try:
                 connection = self._connected()
-                connection.sendall(requests)
-                for _ in range(answers - 1):
-                    self._read_answer(connection)
+                connection.sendall(request)
                 return self._read_answer(connection)
             except OSError as error:
                 self._close()
