@@ -11,7 +11,7 @@ import { endGroup } from "../targets/process.ts";
 const samples = 2000;
 const warmups = 500;
 const clientCounts = [1, 8, 32];
-const loadMs = 4000;
+const loadMs = 6000;
 const processSamples = 20;
 const body = JSON.stringify({ hello: "world", numbers: [1, 2, 3] });
 
