@@ -19,7 +19,11 @@ export const settings = {
     default: "",
     doc: "Comma-separated `ID:SECRET` pairs. When set, every request must be signed with one of them.",
   },
-  sandbox: { default: "runc", values: ["runc", "crun", "runsc"], doc: "OCI runtime that makes the sandboxes." },
+  sandbox: {
+    default: "runc",
+    values: ["runc", "crun", "runsc"],
+    doc: "OCI runtime that makes the sandboxes. `runsc` is refused for now: the worker cannot listen or mount inside it.",
+  },
   cpuMode: {
     default: "share",
     values: ["share", "quota"],
