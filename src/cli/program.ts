@@ -3,17 +3,13 @@
  * was typed. Exit codes: 0 done, 1 failed, 2 wrong words, 3 nothing listens at the endpoint.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { readFileSync } from "node:fs";
 
 import { ConfigError, flagOf, parseConfig, settingNames, variableOf, type SettingName } from "../config/parse.ts";
 import type * as RuntimeCommands from "./commands/runtimes.ts";
 import { settings, type Config, type Setting } from "../config/settings.ts";
+import { version } from "../config/version.ts";
 import { connectionOf, type Connection } from "./endpoint.ts";
 import { CommandError, createOutput, type Output, type OutputFormat } from "./output.ts";
-
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-  version: string;
-};
 
 interface CommonOptions {
   readonly output: OutputFormat;

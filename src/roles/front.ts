@@ -3,14 +3,13 @@
  * with; serves as an unprivileged user.
  */
 import { randomBytes, randomUUID } from "node:crypto";
-import { createReadStream, existsSync, mkdirSync, rmSync } from "node:fs";
+import { createReadStream, mkdirSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { flushCompileCache } from "node:module";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { setTimeout } from "node:timers/promises";
 
 import { Authenticator, type AuthPolicy } from "../aws/auth/authenticate.ts";
 import { parseSignature } from "../aws/auth/credential.ts";
@@ -24,7 +23,7 @@ import { accessKeysOf } from "../config/parse.ts";
 import type { Config } from "../config/settings.ts";
 import { Functions } from "../control-plane/functions/functions.ts";
 import { systemClock } from "../core/clock.ts";
-import { openDataPlane, type DataPlane } from "../data-plane/data-plane.ts";
+import { openDataPlane } from "../data-plane/data-plane.ts";
 import { backupEngine } from "../engine/backup.ts";
 import { openSqliteEngine, type SqliteEngine } from "../engine/sqlite/sqlite-engine.ts";
 import { createInternalRoutes } from "../http/internal-routes.ts";
@@ -32,14 +31,11 @@ import { UsageLog } from "../metering/usage-log.ts";
 import { openPackageStore } from "../packages/package-store.ts";
 import { RuntimeRegistry } from "../runtimes/registry.ts";
 import { LogStore } from "../telemetry/log-store.ts";
-import type { Worker, WorkerInfo } from "../worker/contract.ts";
-import { connectWorker } from "../worker/socket/client.ts";
+import { version } from "../config/version.ts";
 import { instanceOf, type Instance } from "./instance.ts";
 import { becomeFrontUser, blockingDirectory, giveToFront } from "./privileges.ts";
-import { report, runRole, version } from "./role.ts";
-
-/** Between two attempts to reach a worker that is starting, in ms. */
-const workerRetryMs = 20;
+import { report, runRole } from "./role.ts";
+import { WorkerLink } from "./worker-link.ts";
 
 export function runFront(): Promise<void> {
   return runRole(startFront);
@@ -186,65 +182,6 @@ async function backupStream(engine: SqliteEngine, instance: Instance): Promise<R
     throw error;
   }
   return createReadStream(file).once("close", () => void rm(file, { force: true }));
-}
-
-/** Keeps the data plane connected to this machine's worker, also when that is started anew. */
-class WorkerLink {
-  readonly #dataPlane: DataPlane;
-  readonly #instance: Instance;
-  #info: WorkerInfo | undefined;
-  #connection: { close(): void } | undefined;
-  #isClosing = false;
-
-  constructor(dataPlane: DataPlane, instance: Instance) {
-    this.#dataPlane = dataPlane;
-    this.#instance = instance;
-  }
-
-  /** Undefined while none is connected. */
-  get info(): WorkerInfo | undefined {
-    return this.#info;
-  }
-
-  /** Resolves when a worker is connected. */
-  async start(): Promise<void> {
-    const attached = await this.#attach();
-    void this.#keep(attached);
-  }
-
-  close(): void {
-    this.#isClosing = true;
-    this.#connection?.close();
-  }
-
-  async #keep(attached: { readonly lost: Promise<void> }): Promise<void> {
-    for (let current = attached; !this.#isClosing; current = await this.#attach()) {
-      await current.lost;
-      this.#info = undefined;
-      if (this.#isClosing) return;
-      report("the worker's connection is lost; waiting for the next one");
-    }
-  }
-
-  async #attach(): Promise<{ readonly lost: Promise<void> }> {
-    for (;;) {
-      try {
-        let worker: Worker | undefined;
-        const attached = await this.#dataPlane.attachWorker(async (listener) => {
-          const connection = await connectWorker(this.#instance.workerSocket, listener);
-          this.#connection = connection;
-          worker = connection;
-          return connection;
-        });
-        this.#info = await worker?.info();
-        return attached;
-      } catch (error) {
-        if (this.#isClosing) return { lost: Promise.resolve() };
-        if (!existsSync(this.#instance.runDirectory)) throw error;
-        await setTimeout(workerRetryMs);
-      }
-    }
-  }
 }
 
 /** Sandboxes' requests come here, piped by the worker. */

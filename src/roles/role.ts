@@ -1,12 +1,7 @@
 /** What the two roles have in common: their configuration, their channel to the supervisor, and how they end. */
 import type { Config } from "../config/settings.ts";
-import { readFileSync } from "node:fs";
 
 import type { RoleMessage } from "./supervisor.ts";
-
-export const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-  version: string;
-};
 
 /** The configuration as the supervisor parsed it. */
 export function inheritedConfig(): Config {

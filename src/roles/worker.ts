@@ -19,9 +19,10 @@ import { OciDriver } from "../sandbox/oci/oci-driver.ts";
 import { openTmpVolumes } from "../sandbox/tmp/volumes.ts";
 import { serveWorker } from "../worker/socket/server.ts";
 import { createWorker } from "../worker/worker-service.ts";
+import { version } from "../config/version.ts";
 import { instanceOf, type Instance } from "./instance.ts";
 import { frontUserId } from "./privileges.ts";
-import { report, runRole, version } from "./role.ts";
+import { report, runRole } from "./role.ts";
 
 export function runWorker(): Promise<void> {
   return runRole(startWorker);

@@ -19,6 +19,7 @@ import { createMemoryEngine } from "../../src/engine/memory/memory-engine.ts";
 import type { UsageRecord } from "../../src/metering/usage-record.ts";
 import type { RuntimePack } from "../../src/runtimes/contract.ts";
 import type { LogBatch } from "../../src/worker/contract.ts";
+import { settingsOf } from "./function-settings.ts";
 import { FakeWorker, type FakeBehaviour } from "./fake-worker.ts";
 
 export const scope: Scope = { account: "000000000000", region: "us-east-1" };
@@ -39,17 +40,7 @@ export function configurationOf(name: string, over: Partial<FunctionConfiguratio
     name,
     version: "$LATEST",
     functionArn: functionArn(scope, name),
-    description: "",
-    runtime: "nodejs24.x",
-    handler: "index.handler",
-    role: "arn:aws:iam::000000000000:role/any",
-    memoryMiB: 128,
-    timeoutSeconds: 3,
-    ephemeralStorageMiB: 512,
-    environment: {},
-    architecture: "x86_64",
-    tracingMode: "PassThrough",
-    logging: { format: "Text", group: `/aws/lambda/${name}` },
+    ...settingsOf(name),
     codeDigest: "0".repeat(64),
     codeSha256: "",
     codeSizeBytes: 1,

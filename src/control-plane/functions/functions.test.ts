@@ -11,24 +11,13 @@ import type { Engine } from "../../engine/contract.ts";
 import { createMemoryEngine } from "../../engine/memory/memory-engine.ts";
 import type { PackageStore } from "../../packages/contract.ts";
 import { openPackageStore } from "../../packages/package-store.ts";
+import { settingsOf } from "../../../test/support/function-settings.ts";
 import { buildZip } from "../../../test/support/build-zip.ts";
 import { Functions } from "./functions.ts";
 import type { FunctionSettings } from "./life-cycle.ts";
 
 const scope = { account: "000000000000", region: "us-east-1" };
-const settings: FunctionSettings = {
-  description: "",
-  runtime: "nodejs24.x",
-  handler: "index.handler",
-  role: "arn:aws:iam::000000000000:role/any",
-  memoryMiB: 128,
-  timeoutSeconds: 3,
-  ephemeralStorageMiB: 512,
-  environment: {},
-  architecture: "x86_64",
-  tracingMode: "PassThrough",
-  logging: { format: "Text", group: "/aws/lambda/f" },
-};
+const settings: FunctionSettings = settingsOf("f");
 const hourMs = 3_600_000;
 
 let directory: string;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { FunctionRecord } from "../../core/function-record.ts";
+import { settingsOf } from "../../../test/support/function-settings.ts";
 import {
   codeUpdated,
   configurationUpdated,
@@ -15,19 +16,7 @@ import {
 } from "./life-cycle.ts";
 
 const scope = { account: "000000000000", region: "us-east-1" };
-const settings: FunctionSettings = {
-  description: "",
-  runtime: "nodejs24.x",
-  handler: "index.handler",
-  role: "arn:aws:iam::000000000000:role/any",
-  memoryMiB: 128,
-  timeoutSeconds: 3,
-  ephemeralStorageMiB: 512,
-  environment: {},
-  architecture: "x86_64",
-  tracingMode: "PassThrough",
-  logging: { format: "Text", group: "/aws/lambda/f" },
-};
+const settings: FunctionSettings = settingsOf("f");
 const codeOf = (id: string) => ({ codeDigest: id, codeSha256: `${id}=`, codeSizeBytes: id.length });
 
 let revisions = 0;
