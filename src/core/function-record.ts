@@ -2,17 +2,30 @@
  * The documents by which control plane and data plane meet: what the control plane knows of a function, written to the
  * engine's records and watched by the data plane, which never asks the control plane.
  *
- * Keys: `["function", account, region, name]` holds `FunctionRecord`;
- * `["function-version", account, region, name, number]` holds `FunctionConfiguration` of a published version.
- * The kind comes first, so that one watch follows the functions of every account; within a kind the account comes
- * first, so that no prefix of one account reaches into another.
+ * Keys: `["function", account, region, name]` holds `FunctionRecord`. What belongs to a function or to one of its
+ * qualifiers is a record of its own, `[kind, account, region, name, qualifier]`, and goes with the function; the kinds
+ * are listed in `functionPartKinds`. The kind comes first, so that one watch follows the functions of every account;
+ * within a kind the account comes first, so that no prefix of one account reaches into another.
  */
 import type { Scope } from "./identity.ts";
 
 /** Prefix of the functions of all accounts. */
 export const functionsPrefix = ["function"] as const;
-/** Prefix of the published versions of all accounts. */
-export const functionVersionsPrefix = ["function-version"] as const;
+
+/**
+ * Everything that a function owns besides its own record; deleting the function deletes all of it. The last segment is
+ * a version (see `versionSegment`), the name of an alias, or `$LATEST` for the function itself.
+ */
+export const functionPartKinds = [
+  "function-version",
+  "function-alias",
+  "function-policy",
+  "function-url",
+  "event-invoke-config",
+  "provisioned-concurrency",
+  "runtime-management",
+] as const;
+export type FunctionPartKind = (typeof functionPartKinds)[number];
 
 /** The functions of one account in one region, in the order of their names. */
 export function functionsOf(scope: Scope): readonly [string, string, string] {
@@ -23,12 +36,21 @@ export function functionKey(scope: Scope, name: string): readonly [string, strin
   return ["function", scope.account, scope.region, name];
 }
 
-export function functionVersionKey(
+export function functionPartKey(
+  kind: FunctionPartKind,
   scope: Scope,
   name: string,
-  version: string,
-): readonly [string, string, string, string, string] {
-  return ["function-version", scope.account, scope.region, name, version];
+  qualifier: string,
+): readonly [FunctionPartKind, string, string, string, string] {
+  return [kind, scope.account, scope.region, name, versionSegment(qualifier)];
+}
+
+/** Digits that version numbers are filled up to, so that they are listed in their order. */
+const versionDigits = 10;
+
+/** A qualifier as the segment of a key. */
+export function versionSegment(qualifier: string): string {
+  return /^\d+$/.test(qualifier) ? qualifier.padStart(versionDigits, "0") : qualifier;
 }
 
 export function functionArn(scope: Scope, name: string, qualifier?: string): string {
@@ -48,6 +70,29 @@ export interface LoggingConfig {
   /** Only with JSON: the least level that the platform's lines must have. */
   readonly systemLevel?: "DEBUG" | "INFO" | "WARN";
   readonly group: string;
+}
+
+/** A layer version as a function uses it; the function keeps it when the layer version is deleted. */
+export interface LayerUse {
+  readonly arn: string;
+  /** Blob digest of the layer's zip. */
+  readonly digest: string;
+  readonly sizeBytes: number;
+  readonly unzippedBytes: number;
+  readonly signingProfileVersionArn?: string;
+  readonly signingJobArn?: string;
+}
+
+export interface VpcSettings {
+  readonly subnetIds: readonly string[];
+  readonly securityGroupIds: readonly string[];
+  readonly ipv6AllowedForDualStack: boolean;
+}
+
+export interface FileSystemUse {
+  readonly arn: string;
+  /** Below `/mnt/`. */
+  readonly localMountPath: string;
 }
 
 /** One version of a function, `$LATEST` included: everything an execution environment is made from. */
@@ -71,6 +116,16 @@ export interface FunctionConfiguration {
   readonly architecture: "x86_64" | "arm64";
   readonly tracingMode: "PassThrough" | "Active";
   readonly logging: LoggingConfig;
+  /** In the order of merging at `/opt`: what a later one has covers what an earlier one has. */
+  readonly layers?: readonly LayerUse[];
+  readonly kmsKeyArn?: string;
+  readonly vpc?: VpcSettings;
+  readonly fileSystems?: readonly FileSystemUse[];
+  /** Where events go that the function could not process. */
+  readonly deadLetterTargetArn?: string;
+  /** Of code that was signed and verified. */
+  readonly signingProfileVersionArn?: string;
+  readonly signingJobArn?: string;
   /** Blob digest (hex SHA-256) of the zip as uploaded; `codeSha256` is the same digest in base64. */
   readonly codeDigest: string;
   readonly codeSha256: string;
@@ -99,6 +154,24 @@ export interface FunctionRecord {
   /** What the control plane shows: equal to `active`, or the change that is in progress or failed. */
   readonly latest: FunctionConfiguration;
   readonly reservedConcurrency?: number;
+  /** Highest version number that was ever published; numbers are not used again. */
+  readonly lastVersion?: number;
+  /** Whether invocations that come back to the function in a circle are stopped; AWS's default is Terminate. */
+  readonly recursiveLoop?: "Allow" | "Terminate";
+  /** The code signing configuration by which new code is judged. */
+  readonly codeSigningConfigArn?: string;
+  /** Set when deletion has begun: to everybody the function is gone, and what it owns is being removed. */
+  readonly deleting?: true;
   readonly tags: Readonly<Record<string, string>>;
   readonly createdAtMs: number;
+}
+
+/** A name for a version, or for two of them by weight. `["function-alias", …, alias]` */
+export interface AliasRecord {
+  readonly name: string;
+  readonly functionVersion: string;
+  readonly description: string;
+  /** At most one other version, with its share of the invocations (0 to 1); the rest goes to `functionVersion`. */
+  readonly additionalVersionWeights: Readonly<Record<string, number>>;
+  readonly revisionId: string;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { UnavailableError } from "../core/errors.ts";
-import { functionVersionKey } from "../core/function-record.ts";
+import { functionPartKey } from "../core/function-record.ts";
 import { configurationOf, DataPlaneWorld, scope, settle } from "../../test/support/data-plane.ts";
 import { environmentWaitMsMax, settleGraceMsMax, settleGraceMsMin } from "./assignment/environment-table.ts";
 import { startAttemptsMax, startRetryMs, workerWaitMsMax } from "./assignment/environment-starter.ts";
@@ -94,7 +94,7 @@ test("the function sees the ARN with the qualifier that its caller used", async 
 test("a published version runs beside $LATEST, in environments of its own", async () => {
   const world = await DataPlaneWorld.open();
   await world.put(configurationOf("hello"));
-  await world.engine.records.put(functionVersionKey(scope, "hello", "1"), configurationOf("hello", { version: "1" }));
+  await world.engine.records.put(functionPartKey("function-version", scope, "hello", "1"), configurationOf("hello", { version: "1" }));
 
   const latest = executed(await world.invoke("hello"));
   const first = executed(await world.invoke("hello", { qualifier: "1" }));

@@ -38,6 +38,8 @@ export interface EnvironmentSpec {
   readonly environment: Readonly<Record<string, string>>;
   /** Unpacked code, mounted at `/var/task`. */
   readonly codeDirectory: string;
+  /** Unpacked and merged layers, mounted at `/opt`. */
+  readonly layersDirectory?: string;
   readonly logging: LoggingConfig & { readonly stream: string };
   readonly credentials: EnvironmentCredentials;
   readonly initializationType: "on-demand" | "provisioned-concurrency";

@@ -5,11 +5,17 @@
  */
 import type { Clock, Timer } from "../../core/clock.ts";
 import { Gate } from "../../core/gate.ts";
-import type { FunctionRecord } from "../../core/function-record.ts";
+import {
+  latestVersion,
+  type AliasRecord,
+  type FunctionConfiguration,
+  type FunctionRecord,
+} from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
 import type { Digest, Engine } from "../../engine/contract.ts";
 import type { PackageStore } from "../../packages/contract.ts";
 import { CodeArchives } from "./code-archives.ts";
+import { FunctionParts } from "./function-parts.ts";
 import { FunctionStore } from "./function-store.ts";
 import {
   codeUpdated,
@@ -23,7 +29,14 @@ import {
   type NewFunction,
 } from "./life-cycle.ts";
 import { Preparation, type AvailableRuntimes } from "./preparation.ts";
-import { functionExists, tagsMax, tooManyTags, unreservedConcurrencyMin, unreservedTooLow } from "./refusals.ts";
+import {
+  functionExists,
+  functionNotFound,
+  tagsMax,
+  tooManyTags,
+  unreservedConcurrencyMin,
+  unreservedTooLow,
+} from "./refusals.ts";
 
 /** How often code that nobody needs is looked for, in ms. */
 const collectionIntervalMs = 300_000;
@@ -54,7 +67,18 @@ export interface AccountUsage {
   readonly reservedConcurrency: number;
 }
 
+/** What a name and a qualifier mean together. */
+export interface ResolvedFunction {
+  readonly record: FunctionRecord;
+  readonly configuration: FunctionConfiguration;
+  /** When the qualifier is an alias. */
+  readonly alias?: AliasRecord;
+}
+
 export class Functions {
+  /** Published versions by number. */
+  readonly versions: FunctionParts<FunctionConfiguration>;
+  readonly aliases: FunctionParts<AliasRecord>;
   readonly #store: FunctionStore;
   readonly #archives: CodeArchives;
   readonly #preparation: Preparation;
@@ -70,6 +94,8 @@ export class Functions {
 
   constructor({ engine, packages, runtimes, clock, newId, accountConcurrency }: FunctionsOptions) {
     this.#store = new FunctionStore(engine.records);
+    this.versions = new FunctionParts(engine.records, "function-version");
+    this.aliases = new FunctionParts(engine.records, "function-alias");
     this.#archives = new CodeArchives({ records: engine.records, blobs: engine.blobs, packages, clock });
     const [store, archives] = [this.#store, this.#archives];
     this.#preparation = new Preparation({ store, archives, runtimes, clock, moment: () => this.#moment() });
@@ -100,6 +126,20 @@ export class Functions {
 
   async find(scope: Scope, name: string): Promise<FunctionRecord | undefined> {
     return this.#store.find(scope, name);
+  }
+
+  /**
+   * What a qualifier means: `$LATEST` and undefined are what is configured, a number is a published version, any other
+   * text an alias, whose configuration is that of the version it points to. Throws ResourceNotFoundException.
+   */
+  async resolve(scope: Scope, name: string, qualifier: string | undefined): Promise<ResolvedFunction> {
+    const record = await this.#store.find(scope, name);
+    if (record === undefined) throw functionNotFound(scope, name, qualifier);
+    if (qualifier === undefined || qualifier === latestVersion) return { record, configuration: record.latest };
+    const alias = /^\d+$/.test(qualifier) ? undefined : await this.aliases.find(scope, name, qualifier);
+    const configuration = await this.versions.find(scope, name, alias?.functionVersion ?? qualifier);
+    if (configuration === undefined) throw functionNotFound(scope, name, qualifier);
+    return { record, configuration, ...(alias === undefined ? {} : { alias }) };
   }
 
   async list(scope: Scope, options: { readonly after?: string; readonly limit: number }): Promise<FunctionRecord[]> {

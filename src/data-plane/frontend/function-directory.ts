@@ -5,13 +5,16 @@
 import {
   functionArn,
   functionsPrefix,
-  functionVersionsPrefix,
+  type FunctionPartKind,
   latestVersion,
+  versionSegment,
   type FunctionConfiguration,
   type FunctionRecord,
 } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
 import type { Key, RecordChange, Records, Watch } from "../../engine/contract.ts";
+
+const versionKind: FunctionPartKind = "function-version";
 
 /** What the directory tells whoever keeps something per function. */
 export interface DirectoryListener {
@@ -27,7 +30,7 @@ export type Resolution =
 
 interface DirectoryEntry {
   record: FunctionRecord | undefined;
-  /** Published versions by number; they may be delivered before the function's own record. */
+  /** Published versions by the segment of their number; they may be delivered before the function's own record. */
   readonly versions: Map<string, FunctionConfiguration>;
 }
 
@@ -45,9 +48,7 @@ export class FunctionDirectory {
   async follow(records: Pick<Records, "watch">): Promise<void> {
     const functions = await records.watch<FunctionRecord>(functionsPrefix, (change) => this.#onFunction(change));
     this.#watches = [functions];
-    const versions = await records.watch<FunctionConfiguration>(functionVersionsPrefix, (change) =>
-      this.#onVersion(change),
-    );
+    const versions = await records.watch<FunctionConfiguration>([versionKind], (change) => this.#onVersion(change));
     this.#watches = [functions, versions];
   }
 
@@ -60,7 +61,7 @@ export class FunctionDirectory {
     const record = entry?.record;
     if (entry === undefined || record === undefined) return notFound(scope, name, qualifier);
     const isLatest = qualifier === undefined || qualifier === latestVersion;
-    const configuration = isLatest ? (record.active ?? record.latest) : entry.versions.get(qualifier);
+    const configuration = isLatest ? (record.active ?? record.latest) : entry.versions.get(versionSegment(qualifier));
     if (configuration === undefined) return notFound(scope, name, qualifier);
     if (configuration.state === "Active") return { kind: "found", configuration };
     return { kind: "not-ready", state: configuration.state, reason: configuration.stateReason ?? "" };
