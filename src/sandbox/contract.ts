@@ -96,6 +96,16 @@ export interface Sandbox {
    * directory is the attach point goes on seeing the empty directory until it enters it again.
    */
   attach(mount: Mount): void;
+  /**
+   * Mounts a host directory, writable, at an attach point. What the sandbox's user owns in it belongs to the directory's
+   * owner on the host, who must not be root. Rejects when the directory is missing or its file system cannot map owners.
+   */
+  share(mount: Mount): Promise<void>;
+  /**
+   * From now on egress reaches these ranges and nothing else: see `network/allow-lists.ts`. The list must have been
+   * prepared by the driver; a sandbox without egress stays closed.
+   */
+  restrictEgress(ranges: readonly string[]): void;
   /** Throws when the memory in use cannot be brought below a lower limit. */
   setLimits(limits: SandboxLimits): void;
   /** Changes the size that `/tmp` may grow to. */
@@ -125,6 +135,8 @@ export interface SandboxDriver {
   readonly name: string;
   create(spec: SandboxSpec): Promise<Sandbox>;
   removeTmp(volume: TmpVolume): Promise<void>;
+  /** Makes a list of ranges known, so that restricting a sandbox to it takes no time. */
+  prepareEgressList(ranges: readonly string[]): Promise<void>;
   /** Removes what a crashed run left: processes, mounts, cgroups, namespaces, links, volumes. Before the first create. */
   recover(): Promise<RecoveryReport>;
   /** Destroys every sandbox. */

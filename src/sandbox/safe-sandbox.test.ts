@@ -19,6 +19,8 @@ function recorded(overrides: Partial<Sandbox> = {}): { readonly calls: string[];
     takeListener: () => 3,
     start: async () => noted("start")(),
     attach: noted("attach"),
+    share: async () => noted("share")(),
+    restrictEgress: noted("restrictEgress"),
     setLimits: noted("setLimits"),
     setTmpSize: noted("setTmpSize"),
     freeze: noted("freeze"),

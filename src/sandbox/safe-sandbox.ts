@@ -60,6 +60,14 @@ export class SafeSandbox implements Sandbox {
     this.#living().attach(mount);
   }
 
+  async share(mount: Mount): Promise<void> {
+    await this.#living().share(mount);
+  }
+
+  restrictEgress(ranges: readonly string[]): void {
+    this.#living().restrictEgress(ranges);
+  }
+
   setLimits(limits: SandboxLimits): void {
     checkLimits(limits);
     this.#living().setLimits(limits);

@@ -110,6 +110,55 @@ suite("egress", { skip: isRoot ? false : "needs root" }, () => {
     assert.match(await inside.fetch("192.168.7.7", 80), /refused/);
   });
 
+  test("a restricted sandbox reaches its list and nothing else, whatever the others may", async () => {
+    egress = await openEgress({ instance: "t", allow: ["172.16.0.0/12"] });
+    const [restricted, other] = [await sandbox(), await sandbox()];
+    const connection = await egress.connect("a", restricted.pid);
+    await egress.connect("b", other.pid);
+    connection.restrict(await egress.allowLists.open(["10.1.0.0/16", "fd12::/16"]));
+
+    assert.equal(await restricted.fetch("10.1.2.3", 80), "hello ::ffff:172.31.0.1");
+    assert.equal(await restricted.fetch("fd12::3", 80), "hello fd99::1");
+    for (const address of ["9.9.9.9", "2620:fe::fe", "172.16.5.5", "192.168.7.7"]) {
+      assert.match(await restricted.fetch(address, 80), /refused|No route to host|Permission denied/, address);
+    }
+    assert.match(await other.fetch("9.9.9.9", 80), /^hello/);
+    assert.match(await other.fetch("172.16.5.5", 80), /^hello/);
+    assert.match(await other.fetch("10.1.2.3", 80), /refused/);
+  });
+
+  test("a list of everything is the internet, not what is private or the host's", async () => {
+    const host = createServer((socket) => socket.end("host"))
+      .listen(0, "0.0.0.0")
+      .unref();
+    await once(host, "listening");
+    const address = host.address();
+    assert(address !== null && typeof address === "object");
+    egress = await openEgress({ instance: "t", allow: [] });
+    const [inside, single] = [await sandbox(), await sandbox()];
+    (await egress.connect("a", inside.pid)).restrict(await egress.allowLists.open(["0.0.0.0/0", "::/0", "8.0.0.0/5"]));
+    (await egress.connect("b", single.pid)).restrict(await egress.allowLists.open(["172.31.0.1"]));
+
+    assert.match(await inside.fetch("9.9.9.9", 80), /^hello/);
+    for (const refused of refusedAddresses) {
+      assert.match(await inside.fetch(refused, 80), /refused|No route to host|Permission denied/, refused);
+    }
+    assert.match(await inside.fetch("172.31.0.1", address.port), /refused/);
+    assert.equal(await single.fetch("172.31.0.1", address.port), "host");
+    assert.match(await single.fetch("9.9.9.9", 80), /refused/);
+    host.close();
+  });
+
+  test("an empty list closes a sandbox off, and links of restricted sandboxes go with the rest", async () => {
+    egress = await openEgress({ instance: "t", allow: [] });
+    const inside = await sandbox();
+    (await egress.connect("a", inside.pid)).restrict(await egress.allowLists.open([]));
+
+    assert.match(await inside.fetch("9.9.9.9", 80), /refused/);
+    assert.throws(() => egress?.allowLists.get(["10.0.0.0/8"]), /not been prepared/);
+    await assert.rejects(egress.allowLists.open(["10.0.0.0/99"]), /no address range/);
+  });
+
   test("the host's own addresses are refused, unless allowed", async () => {
     const host = createServer((socket) => socket.end("host"))
       .listen(0, "0.0.0.0")

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -116,6 +116,38 @@ for (const runtime of ["runc", "crun"] as const)
       const { stdout } = await run(shell(script), { mounts: [{ source: code, target: "/var/task" }] });
 
       assert.equal(stdout, "original\nok\n");
+    });
+
+    test("a shared directory is its owner's, whatever the sandbox's user is called on the host", async () => {
+      const shared = join(secrets, "shared");
+      mkdirSync(shared);
+      writeFileSync(join(shared, "other"), "of root", { mode: 0o600 });
+      chownSync(shared, 4321, 4322);
+      const command =
+        'echo hello > /mnt/data/file; stat -c "%u %g" /mnt/data/file; id -u; cat /mnt/data/other; echo $?';
+      const [one, two] = await Promise.all(
+        [command, "cat /mnt/data/file; echo more >> /mnt/data/file"].map((script) =>
+          driver.create(specOf(shell(script), { attachPoints: ["/mnt/data"] })),
+        ),
+      );
+      assert(one !== undefined && two !== undefined);
+      try {
+        await one.share({ source: shared, target: "/mnt/data" });
+        await one.start();
+        const [stdout, stderr] = await Promise.all([text(one.stdout), text(one.stderr)]);
+        assert.equal(stdout, "993 990\n993\n1\n");
+        assert.match(stderr, /Permission denied/);
+        const { uid, gid } = statSync(join(shared, "file"));
+        assert.deepEqual([uid, gid], [4321, 4322]);
+
+        await two.share({ source: shared, target: "/mnt/data" });
+        await two.start();
+        assert.equal(await text(two.stdout), "hello\n");
+        assert.equal(readFileSync(join(shared, "file"), "utf8"), "hello\nmore\n");
+        await assert.rejects(two.share({ source: secrets, target: "/mnt/data" }), /belongs to root/);
+      } finally {
+        await Promise.all([one.destroy(), two.destroy()]);
+      }
     });
 
     test("code attached to a running sandbox is read-only too, and seen by no other sandbox", async () => {

@@ -40,6 +40,8 @@ export interface FakeSandboxState {
   readonly limits: SandboxLimits;
   readonly tmp: TmpVolume;
   readonly mounts: readonly Mount[];
+  /** What egress was restricted to. */
+  readonly egressRanges: readonly string[] | undefined;
   readonly isFrozen: boolean;
   /** How often it was frozen so far. */
   readonly freezes: number;
@@ -98,6 +100,10 @@ export class FakeDriver extends SafeDriver {
     return Promise.resolve();
   }
 
+  override prepareEgressList(): Promise<void> {
+    return Promise.resolve();
+  }
+
   protected override shutDown(): Promise<void> {
     if (this.#tmpRoot !== undefined) rmSync(this.#tmpRoot, { recursive: true, force: true });
     return Promise.resolve();
@@ -132,6 +138,7 @@ class FakeSandbox implements Sandbox {
   readonly #onDestroyed: (keepTmp: boolean) => Promise<void>;
   #limits: SandboxLimits;
   #tmp: TmpVolume;
+  #egressRanges: readonly string[] | undefined;
   #isFrozen = false;
   #freezes = 0;
 
@@ -179,6 +186,7 @@ class FakeSandbox implements Sandbox {
       limits: this.#limits,
       tmp: this.#tmp,
       mounts: [...this.#mounts],
+      egressRanges: this.#egressRanges,
       isFrozen: this.#isFrozen,
       freezes: this.#freezes,
     };
@@ -199,6 +207,15 @@ class FakeSandbox implements Sandbox {
       throw new Error(`${mount.target} is not an attach point of sandbox ${this.id}`);
     }
     this.#mounts.push(mount);
+  }
+
+  share(mount: Mount): Promise<void> {
+    this.attach(mount);
+    return Promise.resolve();
+  }
+
+  restrictEgress(ranges: readonly string[]): void {
+    this.#egressRanges = ranges;
   }
 
   setLimits(limits: SandboxLimits): void {

@@ -210,6 +210,7 @@ const AT_EMPTY_PATH = 0x1000;
 const AT_RECURSIVE = 0x8000;
 const MOVE_MOUNT_F_EMPTY_PATH = 4;
 
+const MOUNT_ATTR_IDMAP = 0x0010_0000;
 export const MOUNT_ATTR_RDONLY = 1;
 export const MOUNT_ATTR_NOSUID = 2;
 export const MOUNT_ATTR_NODEV = 4;
@@ -232,6 +233,12 @@ export function cloneMount(path: string, recursive = false): number {
 /** Adds `attributes` to a detached mount and those below it. */
 export function limitDetachedMount(fd: number, attributes: number): void {
   mountSetattr(442, fd, "", AT_EMPTY_PATH | AT_RECURSIVE, attributeRequest(attributes), attributeRequestBytes);
+}
+
+/** Shows the owners of a detached mount's files as the user namespace behind `userNamespace` maps them. */
+export function mapDetachedMountOwners(fd: number, userNamespace: number): void {
+  const request = new Uint8Array(new BigUint64Array([BigInt(MOUNT_ATTR_IDMAP), 0n, 0n, BigInt(userNamespace)]).buffer);
+  mountSetattr(442, fd, "", AT_EMPTY_PATH, request, attributeRequestBytes);
 }
 
 /** Adds `attributes` to the mount at `path`; with `recursive`, to those below it too. */

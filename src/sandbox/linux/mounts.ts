@@ -36,6 +36,18 @@ export function attachInto(pid: number, mount: Mount): void {
   moveInto(pid, [{ ...mount, isWritable: false }]);
 }
 
+/** Mounts a directory over an empty one, writable, with its owners as `userNamespace` maps them. */
+export function shareInto(pid: number, mount: Mount, userNamespace: number): void {
+  const fd = libc.cloneMount(mount.source);
+  try {
+    libc.mapDetachedMountOwners(fd, userNamespace);
+    libc.limitDetachedMount(fd, attributesOf(true));
+    inMountNamespace(pid, () => libc.moveMount(fd, mount.target));
+  } finally {
+    libc.close(fd);
+  }
+}
+
 function moveInto(pid: number, mounts: readonly InnerMount[], before?: () => void): void {
   const detached: { readonly fd: number; readonly target: string }[] = [];
   try {

@@ -76,6 +76,11 @@ export function overlaps(a: Cidr, b: Cidr): boolean {
   return masked(a.address, prefix).equals(masked(b.address, prefix));
 }
 
+/** Whether every address of `inner` is one of `outer`. */
+export function contains(outer: Cidr, inner: Cidr): boolean {
+  return inner.prefix >= outer.prefix && overlaps(outer, inner);
+}
+
 function masked(address: Buffer, prefix: number): Buffer {
   return Buffer.from(
     address.map((byte, index) => {

@@ -11,10 +11,12 @@ import { invariant } from "../../core/invariant.ts";
 import { UnavailableError } from "../../core/errors.ts";
 import type { SandboxId } from "../contract.ts";
 import { addressIn, deniedRanges, freeRange, parseAddress, parseCidr, slotsMax, type Cidr } from "./addresses.ts";
+import { AllowLists, listsMax, type AllowList } from "./allow-lists.ts";
 import { BandwidthUnavailableError, limitSending } from "./bandwidth.ts";
 import {
   EgressUnavailableError,
   guardedLinks,
+  installAllowList,
   hearthLinkPrefix,
   hearthTablePrefix,
   install,
@@ -38,6 +40,7 @@ import {
   linkTowards,
   rangesInUse,
   releaseRanges,
+  setGroup,
 } from "./routes.ts";
 
 export { EgressUnavailableError } from "./firewall.ts";
@@ -47,6 +50,8 @@ export interface Connection {
   readonly addresses: readonly Buffer[];
   /** Bytes per second each way; undefined opens it. The sandbox must still live. */
   setBandwidth(bytesPerSecond: number | undefined): void;
+  /** From now on the sandbox reaches what is on the list and nothing else; connections that it has stay. */
+  restrict(list: AllowList): void;
   /**
    * Cuts the sandbox off at once. Idempotent, also when the sandbox is gone. The link itself goes with the network
    * namespace: deleting it here would hold up every other connection for tens of milliseconds.
@@ -60,6 +65,8 @@ export interface Egress {
    * Throws `BandwidthUnavailableError` when a cap is asked for that the kernel cannot hold.
    */
   connect(sandboxId: SandboxId, netnsPid: number, bytesPerSecond?: number): Promise<Connection>;
+  /** The lists that sandboxes can be restricted to. */
+  readonly allowLists: AllowLists;
   /** Removes links that this object did not make: those of a crashed run. Returns how many. */
   recover(): Promise<number>;
   /** Disconnects everything and leaves the host's network as it was. */
@@ -92,7 +99,7 @@ export async function openEgress(options: EgressOptions): Promise<Egress> {
     const linkPrefix = `${hearthLinkPrefix}${options.instance}-`;
     const group = groupOf(options.instance);
     const leftOver = links(netlink).filter(({ name }) => name.startsWith(linkPrefix)).length;
-    deleteLinks(netlink, group); // their routes would stand in the way
+    for (const each of groupsFrom(group)) deleteLinks(netlink, each); // their routes would stand in the way
     releaseRanges(netlink, group);
     const inUse = rangesInUse(netlink);
     const range4 = freeRange(4, inUse);
@@ -127,7 +134,7 @@ interface Parts {
   readonly netlink: NetlinkSocket;
   readonly table: string;
   readonly linkPrefix: string;
-  /** The kernel's number for all our links together, and the metric of our claims. */
+  /** The kernel's number for our links that no list restricts, and the metric of our claims. */
   readonly group: number;
   readonly range4: Cidr;
   readonly range6: Cidr | undefined;
@@ -147,6 +154,7 @@ interface FamilyPlan {
 class RoutedEgress implements Egress {
   readonly #parts: Parts;
   readonly #live = new Map<number, Connection>();
+  readonly allowLists: AllowLists;
   #nextSlot: number;
   #leftOver: number;
   #isClosed = false;
@@ -155,6 +163,10 @@ class RoutedEgress implements Egress {
     this.#parts = parts;
     this.#nextSlot = parts.firstSlot;
     this.#leftOver = parts.leftOver;
+    this.allowLists = new AllowLists(parts.group + 1, async (plan) => {
+      await installAllowList(parts.table, plan);
+      await this.#enableUplinks(plan.listed.map(({ address }) => address));
+    });
   }
 
   async connect(sandboxId: SandboxId, netnsPid: number, bytesPerSecond?: number): Promise<Connection> {
@@ -166,11 +178,13 @@ class RoutedEgress implements Egress {
     const connection: Connection = {
       addresses,
       setBandwidth: (rate) => this.#setBandwidth(name, netnsPid, rate),
+      restrict: ({ group }) => setGroup(this.#parts.netlink, linkByName(this.#parts.netlink, name).index, group),
       disconnect: async () => this.#disconnect(slot, addresses),
     };
     this.#live.set(slot, connection);
     try {
-      const mtu = await this.#enableUplinks();
+      const allowed = this.#parts.allowed.map(({ address }) => address);
+      const mtu = await this.#enableUplinks([anywhere[4], anywhere[6], ...allowed]);
       this.#link(name, slot, netnsPid, mtu, plans);
       if (bytesPerSecond !== undefined) connection.setBandwidth(bytesPerSecond);
       return connection;
@@ -196,7 +210,7 @@ class RoutedEgress implements Egress {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#live.clear();
-    deleteLinks(this.#parts.netlink, this.#parts.group);
+    for (const group of groupsFrom(this.#parts.group)) deleteLinks(this.#parts.netlink, group);
     releaseRanges(this.#parts.netlink, this.#parts.group);
     await this.#parts.forwarding.restore();
     this.#parts.netlink[Symbol.dispose]();
@@ -223,10 +237,9 @@ class RoutedEgress implements Egress {
     return plans;
   }
 
-  /** Lets the links towards the internet and the allowed ranges forward for us; the least MTU among them. */
-  async #enableUplinks(): Promise<number> {
-    const { netlink, allowed, forwarding, range6, linkPrefix } = this.#parts;
-    const targets = [anywhere[4], anywhere[6], ...allowed.map(({ address }) => address)];
+  /** Lets the links towards the targets forward for us; the least MTU among them. */
+  async #enableUplinks(targets: readonly Buffer[]): Promise<number> {
+    const { netlink, forwarding, range6, linkPrefix } = this.#parts;
     let mtu = mtuDefault;
     for (const target of targets) {
       const family = target.length === 4 ? 4 : 6;
@@ -285,7 +298,11 @@ function macOf(end: "host" | "sandbox", slot: number): Buffer {
   return mac;
 }
 
-/** Each instance's own, far from the small numbers that people use. */
+/** Each instance's own, far from the small numbers that people use; those of its allow lists follow. */
 function groupOf(instance: string): number {
-  return 0x6800_0000 + (Number.parseInt(instance, 36) % 0x100_0000);
+  return 0x4000_0000 + (Number.parseInt(instance, 36) % 0x100_0000) * (listsMax + 1);
+}
+
+function groupsFrom(group: number): number[] {
+  return Array.from({ length: listsMax + 1 }, (_, index) => group + index);
 }

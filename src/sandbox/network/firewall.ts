@@ -9,6 +9,7 @@ import { once } from "node:events";
 import { text } from "node:stream/consumers";
 
 import { formatCidr, type Cidr } from "./addresses.ts";
+import { addressSet, allowListRules, type AllowListPlan } from "./allow-lists.ts";
 
 /** Start of the name of the links of every Hearth on this host; those of one instance begin with this and its id. */
 export const hearthLinkPrefix = "hth";
@@ -37,17 +38,9 @@ export class EgressUnavailableError extends Error {
   }
 }
 
-function set(name: string, type: string, elements: readonly string[], options = ""): string {
-  const list = elements.length === 0 ? "" : ` elements = { ${elements.join(", ")} };`;
-  return `  set ${name} { type ${type};${options}${list} }`;
-}
-
-function ranges(list: readonly Cidr[], family: 4 | 6): string[] {
-  return list.filter((range) => range.family === family).map(formatCidr);
-}
-
-function quoted(names: readonly string[]): string[] {
-  return names.map((name) => `"${name}"`);
+function linkSet(name: string, links: readonly string[]): string {
+  const list = links.length === 0 ? "" : ` elements = { ${links.map((link) => `"${link}"`).join(", ")} };`;
+  return `  set ${name} { type ifname;${list} }`;
 }
 
 /** The table as nft reads it; replaces an earlier one in one transaction. */
@@ -55,19 +48,20 @@ export function ruleset(plan: FirewallPlan): string {
   const sandbox = `"${plan.linkPrefix}*"`;
   // Another Hearth's links are its own table's to judge.
   const anySandbox = `"${hearthLinkPrefix}*"`;
-  const interval = " flags interval; auto-merge;";
   const masquerade = plan.sandboxRanges.map(
     (range) => `    ${range.family === 4 ? "ip" : "ip6"} saddr ${formatCidr(range)} oifname != ${sandbox} masquerade`,
   );
   return `table inet ${plan.table}
 delete table inet ${plan.table}
 table inet ${plan.table} {
-${set("denied4", "ipv4_addr", ranges(plan.denied, 4), interval)}
-${set("denied6", "ipv6_addr", ranges(plan.denied, 6), interval)}
-${set("allowed4", "ipv4_addr", ranges(plan.allowed, 4), interval)}
-${set("allowed6", "ipv6_addr", ranges(plan.allowed, 6), interval)}
-${set("guarded4", "ifname", quoted(plan.guarded[4]))}
-${set("guarded6", "ifname", quoted(plan.guarded[6]))}
+${addressSet("denied4", plan.denied, 4)}
+${addressSet("denied6", plan.denied, 6)}
+${addressSet("allowed4", plan.allowed, 4)}
+${addressSet("allowed6", plan.allowed, 6)}
+${linkSet("guarded4", plan.guarded[4])}
+${linkSet("guarded6", plan.guarded[6])}
+  map restricted_in { type devgroup : verdict; }
+  map restricted_out { type devgroup : verdict; }
   set connections4 { type ipv4_addr; size 65535; flags dynamic; }
   set connections6 { type ipv6_addr; size 65535; flags dynamic; }
 
@@ -79,13 +73,20 @@ ${set("guarded6", "ifname", quoted(plan.guarded[6]))}
     fib saddr . iif oif missing drop
     ct state new add @connections4 { ip saddr ct count over ${connectionsMax} } goto refuse
     ct state new add @connections6 { ip6 saddr ct count over ${connectionsMax} } goto refuse
+  }
+  chain allowances {
     ip daddr @allowed4 accept
     ip6 daddr @allowed6 accept
   }
   chain input {
     type filter hook input priority filter - 5; policy accept;
-    iifname ${sandbox} jump bounded
-    iifname ${sandbox} goto refuse
+    iifname ${sandbox} goto inbound
+  }
+  chain inbound {
+    jump bounded
+    meta iifgroup vmap @restricted_in
+    jump allowances
+    goto refuse
   }
   chain forward {
     type filter hook forward priority filter - 5; policy accept;
@@ -99,6 +100,8 @@ ${set("guarded6", "ifname", quoted(plan.guarded[6]))}
   chain outbound {
     ct state established,related accept
     jump bounded
+    meta iifgroup vmap @restricted_out
+    jump allowances
     ip daddr @denied4 goto refuse
     ip6 daddr @denied6 goto refuse
   }
@@ -140,6 +143,11 @@ export async function install(plan: FirewallPlan): Promise<void> {
   throw new EgressUnavailableError(
     `the kernel refuses the packet filter (nftables with NAT, fib and connlimit): ${errors.trim()}`,
   );
+}
+
+/** Adds a list that sandboxes can be restricted to. */
+export async function installAllowList(table: string, plan: AllowListPlan): Promise<void> {
+  await change(allowListRules(table, plan));
 }
 
 export async function uninstall(table: string): Promise<void> {
@@ -185,6 +193,10 @@ function guardedIn(among: readonly Table[]): GuardedLinks {
 
 /** Adds a link that began to forward for us. */
 export async function guard(table: string, family: 4 | 6, link: string): Promise<void> {
-  const { status, errors } = await runNft(["-f", "-"], `add element inet ${table} guarded${family} { "${link}" }\n`);
+  await change(`add element inet ${table} guarded${family} { "${link}" }\n`);
+}
+
+async function change(rules: string): Promise<void> {
+  const { status, errors } = await runNft(["-f", "-"], rules);
   if (status !== 0) throw new EgressUnavailableError(`the packet filter takes no change: ${errors.trim()}`);
 }

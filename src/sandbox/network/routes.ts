@@ -73,6 +73,11 @@ export function bringUp(netlink: NetlinkSocket, linkIndex: number): void {
   netlink.request(`bring up link ${linkIndex}`, type.newLink, 0, linkMessage(linkIndex, true));
 }
 
+/** Moves a link into a group, by which the packet filter knows it. */
+export function setGroup(netlink: NetlinkSocket, linkIndex: number, group: number): void {
+  netlink.request(`group link ${linkIndex}`, type.newLink, 0, linkMessage(linkIndex), attribute32(27, group));
+}
+
 /** Waits for every packet under way: tens of milliseconds. No matter when the link is gone already. */
 export function deleteLink(netlink: NetlinkSocket, name: string): void {
   ignoring(["ENODEV"], () =>

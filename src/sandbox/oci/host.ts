@@ -14,7 +14,7 @@ export interface OciHost {
   readonly runtime: OciRuntime;
   readonly cgroups: CgroupHost;
   readonly volumes: Pick<TmpVolumes, "create" | "directoryOf" | "blockDeviceOf" | "resize" | "remove">;
-  readonly egress: Pick<Egress, "connect"> | undefined;
+  readonly egress: Pick<Egress, "connect" | "allowLists"> | undefined;
   readonly serveDns: ServeDns | undefined;
   readonly uidRanges: UidRanges;
   readonly reaper: Reaper;

@@ -27,7 +27,7 @@ export interface OciDriverOptions {
   readonly uidBase: number;
   readonly volumes: Pick<TmpVolumes, "create" | "directoryOf" | "blockDeviceOf" | "resize" | "remove" | "recover">;
   /** Without it, sandboxes that ask for egress are refused. */
-  readonly egress?: Pick<Egress, "connect" | "recover">;
+  readonly egress?: Pick<Egress, "connect" | "recover" | "allowLists">;
   /** Answers on 127.0.0.1:53 of sandboxes with egress; they have no DNS without it. */
   readonly serveDns?: ServeDns;
   /** The cgroup that all sandboxes lie in. */
@@ -96,6 +96,10 @@ export class OciDriver extends SafeDriver {
 
   protected override removeVolume(volume: TmpVolume): Promise<void> {
     return removeTmp(this.#host, volume);
+  }
+
+  override async prepareEgressList(ranges: readonly string[]): Promise<void> {
+    await this.#options.egress?.allowLists.open(ranges);
   }
 
   protected override shutDown(): Promise<void> {

@@ -17,8 +17,10 @@ import type {
   TmpVolume,
 } from "../contract.ts";
 import type { WaitStatus } from "../linux/libc.ts";
-import { attachInto } from "../linux/mounts.ts";
+import { attachInto, shareInto } from "../linux/mounts.ts";
+import { mapOwners } from "../linux/owner-mapping.ts";
 import type { Connection } from "../network/egress.ts";
+import { sandboxUser } from "./config.ts";
 import { blockDeviceOf } from "./block-device.ts";
 import type { OciHost } from "./host.ts";
 
@@ -83,11 +85,24 @@ export class OciSandbox implements Sandbox {
   }
 
   attach(mount: Mount): void {
-    if (!this.#parts.spec.attachPoints.includes(mount.target)) {
-      throw new Error(`${mount.target} is not an attach point of sandbox ${this.id}`);
-    }
-    if (this.#hasExited) throw new SandboxGoneError(this.id);
+    this.#requireAttachPoint(mount);
     attachInto(this.#parts.pid, mount);
+  }
+
+  async share(mount: Mount): Promise<void> {
+    this.#requireAttachPoint(mount);
+    const { uid, gid } = sandboxUser;
+    const { uidBase } = this.#tmp;
+    using owners = await mapOwners(mount.source, { uid: uidBase + uid, gid: uidBase + gid });
+    this.#requireAttachPoint(mount);
+    shareInto(this.#parts.pid, mount, owners.userNamespace);
+  }
+
+  restrictEgress(ranges: readonly string[]): void {
+    const { connection, host } = this.#parts;
+    if (this.#hasExited) throw new SandboxGoneError(this.id);
+    if (connection === undefined || host.egress === undefined) return;
+    connection.restrict(host.egress.allowLists.get(ranges));
   }
 
   setLimits(limits: SandboxLimits): void {
@@ -137,6 +152,13 @@ export class OciSandbox implements Sandbox {
     await this.#parts.resources.disposeAsync();
     if (options.keepTmp) return;
     await removeTmp(this.#parts.host, this.#tmp);
+  }
+
+  #requireAttachPoint(mount: Mount): void {
+    if (!this.#parts.spec.attachPoints.includes(mount.target)) {
+      throw new Error(`${mount.target} is not an attach point of sandbox ${this.id}`);
+    }
+    if (this.#hasExited) throw new SandboxGoneError(this.id);
   }
 
   #exitOf(status: WaitStatus): SandboxExit {
