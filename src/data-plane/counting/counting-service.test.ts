@@ -9,8 +9,8 @@ const scope: Scope = { account: "000000000000", region: "us-east-1" };
 const resize = functionArn(scope, "resize");
 const mail = functionArn(scope, "mail");
 
-function admitted(counting: CountingService, arn: string, from = scope): Lease {
-  const admission = counting.admit(from, arn);
+function admitted(counting: CountingService, arn: string, version = "$LATEST", from = scope): Lease {
+  const admission = counting.admit(from, arn, version);
   assert(admission.admitted);
   return admission.lease;
 }
@@ -20,20 +20,20 @@ test("throttles a function at its reserved concurrency, and admits again once a 
   counting.setReserved(scope, resize, 1);
 
   const lease = admitted(counting, resize);
-  assert.deepEqual(counting.admit(scope, resize), {
+  assert.deepEqual(counting.admit(scope, resize, "$LATEST"), {
     admitted: false,
     reason: "ReservedFunctionConcurrentInvocationLimitExceeded",
   });
 
   lease[Symbol.dispose]();
-  assert(counting.admit(scope, resize).admitted);
+  assert(counting.admit(scope, resize, "$LATEST").admitted);
 });
 
 test("a function reserved at zero is never admitted", () => {
   const counting = new CountingService({ accountConcurrency: 1000 });
   counting.setReserved(scope, resize, 0);
 
-  assert.equal(counting.admit(scope, resize).admitted, false);
+  assert.equal(counting.admit(scope, resize, "$LATEST").admitted, false);
 });
 
 test("an account's functions share what is not reserved, and a reserve is never taken by others", () => {
@@ -41,7 +41,7 @@ test("an account's functions share what is not reserved, and a reserve is never 
   counting.setReserved(scope, resize, 2);
 
   admitted(counting, mail);
-  assert.deepEqual(counting.admit(scope, mail), { admitted: false, reason: "ConcurrentInvocationLimitExceeded" });
+  assert.deepEqual(counting.admit(scope, mail, "$LATEST"), { admitted: false, reason: "ConcurrentInvocationLimitExceeded" });
 
   admitted(counting, resize);
   admitted(counting, resize);
@@ -53,8 +53,8 @@ test("accounts and regions do not share a limit", () => {
   const abroad = { account: "000000000000", region: "eu-west-1" };
 
   admitted(counting, resize);
-  admitted(counting, functionArn(elsewhere, "resize"), elsewhere);
-  admitted(counting, functionArn(abroad, "resize"), abroad);
+  admitted(counting, functionArn(elsewhere, "resize"), "$LATEST", elsewhere);
+  admitted(counting, functionArn(abroad, "resize"), "$LATEST", abroad);
 });
 
 test("a lease returned twice gives back one place", () => {
@@ -66,43 +66,110 @@ test("a lease returned twice gives back one place", () => {
   first[Symbol.dispose]();
 
   admitted(counting, resize);
-  assert.equal(counting.admit(scope, resize).admitted, false);
+  assert.equal(counting.admit(scope, resize, "$LATEST").admitted, false);
+});
+
+test("provisioned concurrency runs first, and what spills over draws from the account", () => {
+  const counting = new CountingService({ accountConcurrency: 3 });
+  counting.setProvisioned(scope, resize, new Map([["1", 2]]));
+
+  admitted(counting, mail);
+  assert.deepEqual(
+    counting.admit(scope, mail, "$LATEST"),
+    { admitted: false, reason: "ConcurrentInvocationLimitExceeded" },
+    "what is provisioned is taken from the account",
+  );
+  admitted(counting, resize, "1");
+  const second = admitted(counting, resize, "1");
+  assert.equal(counting.admit(scope, resize, "1").admitted, false);
+  assert.equal(counting.admit(scope, resize, "$LATEST").admitted, false, "other versions have no part in it");
+
+  second[Symbol.dispose]();
+  assert(counting.admit(scope, resize, "1").admitted);
+});
+
+test("a function that has provisioned all that it reserved runs nothing on demand", () => {
+  const counting = new CountingService({ accountConcurrency: 1000 });
+  counting.setReserved(scope, resize, 2);
+  counting.setProvisioned(scope, resize, new Map([["1", 2]]));
+
+  assert.deepEqual(counting.admit(scope, resize, "$LATEST"), {
+    admitted: false,
+    reason: "ReservedFunctionConcurrentInvocationLimitExceeded",
+  });
+  admitted(counting, resize, "1");
+  admitted(counting, resize, "1");
+  assert.deepEqual(counting.admit(scope, resize, "1"), {
+    admitted: false,
+    reason: "ReservedFunctionConcurrentInvocationLimitExceeded",
+  });
+});
+
+test("what is in flight when provisioned concurrency is taken away counts on demand from then on", () => {
+  const counting = new CountingService({ accountConcurrency: 2 });
+  counting.setProvisioned(scope, resize, new Map([["1", 2]]));
+  const first = admitted(counting, resize, "1");
+  admitted(counting, resize, "1");
+
+  counting.setProvisioned(scope, resize, new Map());
+
+  assert.equal(counting.admit(scope, mail, "$LATEST").admitted, false);
+  first[Symbol.dispose]();
+  assert(counting.admit(scope, mail, "$LATEST").admitted);
 });
 
 test("over any history, no admission goes beyond a limit and no lease is lost", () => {
   const names = ["a", "b", "c", "d"];
+  const name = fc.constantFrom(...names);
+  const version = fc.constantFrom("$LATEST", "1", "2");
   const step = fc.oneof(
-    { weight: 6, arbitrary: fc.record({ do: fc.constant("admit" as const), name: fc.constantFrom(...names) }) },
+    { weight: 6, arbitrary: fc.record({ do: fc.constant("admit" as const), name, version }) },
     { weight: 5, arbitrary: fc.record({ do: fc.constant("release" as const), which: fc.nat(50) }) },
     {
       weight: 1,
       arbitrary: fc.record({
         do: fc.constant("reserve" as const),
-        name: fc.constantFrom(...names),
+        name,
         reserved: fc.option(fc.nat(4), { nil: undefined }),
       }),
     },
-    { weight: 1, arbitrary: fc.record({ do: fc.constant("forget" as const), name: fc.constantFrom(...names) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ do: fc.constant("provision" as const), name, first: fc.nat(3), second: fc.nat(3) }),
+    },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant("forget" as const), name }) },
   );
 
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 12 }), fc.array(step, { maxLength: 200 }), (accountConcurrency, history) => {
       const counting = new CountingService({ accountConcurrency });
-      const held: { name: string; lease: Lease }[] = [];
+      const held: { name: string; version: string; lease: Lease }[] = [];
       const reserves = new Map<string, number>();
-      const inFlight = (name: string): number => held.filter((each) => each.name === name).length;
+      const provisioned = new Map<string, Map<string, number>>();
+      const sum = (numbers: Iterable<number>): number => [...numbers].reduce((total, each) => total + each, 0);
+      const inFlight = (of: string, at?: string): number =>
+        held.filter((each) => each.name === of && (at === undefined || each.version === at)).length;
+      const provisionedOf = (of: string, at?: string): number =>
+        at === undefined ? sum(provisioned.get(of)?.values() ?? []) : (provisioned.get(of)?.get(at) ?? 0);
+      const onDemand = (of: string): number =>
+        sum(["$LATEST", "1", "2"].map((at) => Math.max(0, inFlight(of, at) - provisionedOf(of, at))));
+      const hasRoom = (of: string, at: string): boolean => {
+        const reserve = reserves.get(of);
+        if (reserve !== undefined && inFlight(of) >= reserve) return false;
+        if (inFlight(of, at) < provisionedOf(of, at)) return true;
+        if (reserve !== undefined) return onDemand(of) < reserve - provisionedOf(of);
+        const unreserved = names.filter((each) => !reserves.has(each));
+        const setAside = sum(reserves.values()) + sum(unreserved.map((each) => provisionedOf(each)));
+        return sum(unreserved.map(onDemand)) < accountConcurrency - setAside;
+      };
 
       for (const event of history) {
         switch (event.do) {
           case "admit": {
-            const reserve = reserves.get(event.name);
-            const reserved = [...reserves.values()].reduce((sum, each) => sum + each, 0);
-            const unreserved = held.filter((each) => !reserves.has(each.name)).length;
-            const hasRoom =
-              reserve === undefined ? unreserved < accountConcurrency - reserved : inFlight(event.name) < reserve;
-            const admission = counting.admit(scope, functionArn(scope, event.name));
-            assert.equal(admission.admitted, hasRoom);
-            if (admission.admitted) held.push({ name: event.name, lease: admission.lease });
+            const expected = hasRoom(event.name, event.version);
+            const admission = counting.admit(scope, functionArn(scope, event.name), event.version);
+            assert.equal(admission.admitted, expected);
+            if (admission.admitted) held.push({ name: event.name, version: event.version, lease: admission.lease });
             break;
           }
           case "release": {
@@ -116,13 +183,23 @@ test("over any history, no admission goes beyond a limit and no lease is lost", 
             counting.setReserved(scope, functionArn(scope, event.name), event.reserved);
             break;
           }
+          case "provision": {
+            const each = new Map([
+              ["1", event.first],
+              ["2", event.second],
+            ]);
+            provisioned.set(event.name, each);
+            counting.setProvisioned(scope, functionArn(scope, event.name), each);
+            break;
+          }
           case "forget": {
             reserves.delete(event.name);
+            provisioned.delete(event.name);
             counting.forget(scope, functionArn(scope, event.name));
             break;
           }
         }
-        for (const name of names) assert.equal(counting.inFlight(functionArn(scope, name)), inFlight(name));
+        for (const each of names) assert.equal(counting.inFlight(functionArn(scope, each)), inFlight(each));
       }
     }),
   );

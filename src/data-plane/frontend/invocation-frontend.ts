@@ -55,7 +55,8 @@ export class InvocationFrontend implements Frontend {
     const resolution = this.#directory.resolve(scope, request.functionName, request.qualifier);
     if (resolution.kind !== "found") return resolution;
 
-    const admission = this.#counting.admit(scope, resolution.configuration.functionArn);
+    const { functionArn: arn, version } = resolution.configuration;
+    const admission = this.#counting.admit(scope, arn, version);
     if (!admission.admitted) return { kind: "throttled", reason: admission.reason, retryAfterSeconds };
     // Returned as soon as the function has answered: a caller that calls again at once finds its place free.
     using _lease = admission.lease;
