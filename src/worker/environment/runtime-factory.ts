@@ -10,6 +10,7 @@ import type { RuntimeApiServer } from "../runtime-api/server.ts";
 import { RuntimeProcess, type ProcessListener } from "./runtime-process.ts";
 import {
   functionSandbox,
+  layersRoot,
   limitsFor,
   pooledSandbox,
   specialisation,
@@ -50,10 +51,11 @@ export class RuntimeFactory {
     return RuntimeProcess.create({ driver, api, clock, sandbox, pooled: false, listener });
   }
 
-  /** Gives a pooled sandbox, whose memory size is the function's, the function's code and `/tmp` size. */
+  /** Gives a pooled sandbox, whose memory size is the function's, the function's code, layers and `/tmp` size. */
   furnish(process: RuntimeProcess, spec: EnvironmentSpec): void {
     const { sandbox } = process;
     sandbox.attach({ source: spec.codeDirectory, target: taskRoot });
+    if (spec.layersDirectory !== undefined) sandbox.attach({ source: spec.layersDirectory, target: layersRoot });
     if (sandbox.tmp.sizeMiB !== spec.ephemeralStorageMiB) sandbox.setTmpSize(spec.ephemeralStorageMiB);
   }
 

@@ -8,6 +8,14 @@ import { runtimeApiPort } from "../runtime-api/wire.ts";
 import { endpointPort } from "./endpoint.ts";
 import { functionVariables, pooledVariables, taskRoot } from "./variables.ts";
 
+/** Where layers are. */
+export const layersRoot = "/opt";
+/**
+ * Of what is attached later. The dynamic linker remembers for the life of a process which directories of its search path
+ * were not there when it first looked: these are, and are looked into again.
+ */
+const libraryDirectories = [`${taskRoot}/lib`, `${layersRoot}/lib`] as const;
+
 /** Memory that comes with one vCPU on Lambda. */
 const memoryMiBPerCpu = 1769;
 /** Share of the memory that an interpreter's heap may take; the rest is for stacks, code and buffers. */
@@ -41,7 +49,7 @@ export function pooledSandbox(id: string, runtime: RuntimePack, memoryMiB: numbe
     ...common(id, runtime, memoryMiB, policy),
     environment: pooledVariables(runtime),
     mounts: runtime.mounts,
-    attachPoints: [taskRoot],
+    attachPoints: [taskRoot, layersRoot, ...libraryDirectories],
     tmp: { sizeMiB: pooledTmpMiB },
   };
 }
@@ -53,10 +61,12 @@ export function functionSandbox(
   policy: SandboxPolicy,
   volume: TmpVolume | undefined,
 ): SandboxSpec {
+  const { codeDirectory, layersDirectory } = spec;
+  const layers = layersDirectory === undefined ? [] : [{ source: layersDirectory, target: layersRoot }];
   return {
     ...common(id, spec.runtime, spec.memoryMiB, policy),
     environment: functionVariables(spec),
-    mounts: [...spec.runtime.mounts, { source: spec.codeDirectory, target: taskRoot }],
+    mounts: [...spec.runtime.mounts, { source: codeDirectory, target: taskRoot }, ...layers],
     attachPoints: [],
     tmp: volume === undefined ? { sizeMiB: spec.ephemeralStorageMiB } : { volume },
   };
