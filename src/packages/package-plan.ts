@@ -56,7 +56,9 @@ export function planPackage(
   for (const path of others.keys()) {
     if (directories.has(path)) throw unreadableZip();
   }
-  requireLinksInside(others);
+  const links = new Map<string, string>();
+  for (const planned of others.values()) if (planned.kind === "link") links.set(planned.path, planned.target);
+  requireLinksInside(links);
 
   // A parent's path is a prefix of its children's, so that sorting puts it first.
   const planned: PlannedEntry[] = [...directories].toSorted().map((path) => ({ kind: "directory", path }));
@@ -107,11 +109,8 @@ function isName(segment: string): boolean {
   return segment !== "" && segment !== ".";
 }
 
-function requireLinksInside(others: ReadonlyMap<string, PlannedEntry>): void {
-  const targets = new Map<string, string>();
-  for (const planned of others.values()) {
-    if (planned.kind === "link") targets.set(planned.path, planned.target);
-  }
+/** Throws `ApiError` when one of the links of a tree, from path to target, leads out of it. */
+export function requireLinksInside(targets: ReadonlyMap<string, string>): void {
   let stepsLeft = linkStepsMax;
   for (const path of targets.keys()) stepsLeft = requireInside(path, targets, stepsLeft);
 }

@@ -304,3 +304,90 @@ test("the event loop turns whenever a slice of time is used up", async () => {
 
   assert(turns >= 500, `the loop turned ${turns} times`);
 });
+
+const unpackedDigest = async (...inputs: ZipInput[]): Promise<string> => {
+  const zip = buildZip(inputs);
+  await unpack(zip);
+  return digestOf(zip);
+};
+
+test("of one package, the merged tree is the package's own directory", async () => {
+  const only = await unpackedDigest({ name: "a", content: "1" });
+
+  assert.equal(await store.merge([only]), store.find(only));
+  assert.equal(store.findMerged([only]), store.find(only));
+  assert.deepEqual(store.trees(), []);
+});
+
+test("packages lie one over the other in a tree of their files, which is made once for each order", async () => {
+  const lower = await unpackedDigest(
+    { name: "extensions/agent", content: "#!/bin/sh", mode: 0o100755 },
+    { name: "both", content: "lower" },
+    { name: "link", content: "both", mode: linkMode },
+  );
+  const upper = await unpackedDigest({ name: "both", content: "upper" }, { name: "deep/er/file", content: "2" });
+
+  assert.equal(store.findMerged([lower, upper]), undefined);
+  const [place, again, reverse] = await Promise.all([
+    store.merge([lower, upper]),
+    store.merge([lower, upper]),
+    store.merge([upper, lower]),
+  ]);
+
+  assert.equal(again, place);
+  assert.equal(store.findMerged([lower, upper]), place);
+  assert.notEqual(reverse, place);
+  assert.equal(await readFile(join(place, "both"), "utf8"), "upper");
+  assert.equal(await readFile(join(place, "link"), "utf8"), "upper");
+  assert.equal(await readFile(join(reverse, "link"), "utf8"), "lower");
+  const [agent, inPackage] = await Promise.all([
+    stat(join(place, "extensions/agent")),
+    stat(join(store.find(lower) ?? "", "extensions/agent")),
+  ]);
+  assert.deepEqual([agent.ino, agent.mode & 0o777], [inPackage.ino, 0o755]);
+  assert.equal((await stat(join(place, "deep/er"))).mode & 0o777, 0o755);
+  assert.equal((await stat(place)).mode & 0o777, 0o755);
+});
+
+test("a tree outlives the packages it was made of, until it is removed itself", async () => {
+  const digests = [
+    await unpackedDigest({ name: "a", content: "1" }),
+    await unpackedDigest({ name: "b", content: "2" }),
+  ];
+  const place = await store.merge(digests);
+  for (const digest of digests) await store.remove(digest);
+  assert.equal(await readFile(join(place, "a"), "utf8"), "1");
+
+  const [id, ...others] = store.trees();
+  assert(id !== undefined);
+  assert.deepEqual(others, []);
+  await store.removeTree(id);
+
+  assert.equal(store.findMerged(digests), undefined);
+  assert.deepEqual(await readdir(directory), []);
+});
+
+test("packages that cannot lie one over the other leave nothing behind", async () => {
+  const sound = await unpackedDigest(
+    { name: "p/q/r/file", content: "1" },
+    { name: "out", content: "p/q/r/../../../s", mode: linkMode },
+  );
+  const shortcut = await unpackedDigest({ name: "p/q", content: ".", mode: linkMode });
+
+  await assert.rejects(store.merge([sound, shortcut]), couldNotUnzip);
+
+  assert.equal(store.findMerged([sound, shortcut]), undefined);
+  assert.deepEqual((await readdir(directory)).toSorted(), [sound, shortcut].toSorted());
+});
+
+test("trees are there after a restart", async () => {
+  const digests = [
+    await unpackedDigest({ name: "a", content: "1" }),
+    await unpackedDigest({ name: "b", content: "2" }),
+  ];
+  const place = await store.merge(digests);
+
+  store = await openPackageStore(root, { clock: systemClock, bootId });
+
+  assert.equal(store.findMerged(digests), place);
+});

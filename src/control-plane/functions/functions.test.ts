@@ -213,6 +213,7 @@ test("a runtime that is not here fails the function, and says so", async () => {
 test("a disk that refuses is tried again, and then fails the function", async () => {
   let attempts = 0;
   const broken: PackageStore = {
+    ...packages,
     inspect: packages.inspect.bind(packages),
     find: () => undefined,
     remove: async () => {},
