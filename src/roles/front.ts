@@ -22,6 +22,7 @@ import { createStsHandlers } from "../aws/sts/handlers.ts";
 import { accessKeysOf } from "../config/parse.ts";
 import type { Config } from "../config/settings.ts";
 import { Functions } from "../control-plane/functions/functions.ts";
+import { FunctionPolicies } from "../control-plane/policies/function-policies.ts";
 import { systemClock } from "../core/clock.ts";
 import { openDataPlane } from "../data-plane/data-plane.ts";
 import { backupEngine } from "../engine/backup.ts";
@@ -94,6 +95,7 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
         frontend: dataPlane.frontend,
         host: { architecture: process.arch === "arm64" ? "arm64" : "x86_64", runtimes },
         codeLinks,
+        policies: new FunctionPolicies({ records: engine.records, functions, newId: randomUUID }),
       }),
     },
     { model: logsModel(), handlers: logsHandlers({ logs, clock }) },

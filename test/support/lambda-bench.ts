@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { ManualClock } from "../../src/core/manual-clock.ts";
 import { Functions } from "../../src/control-plane/functions/functions.ts";
+import { FunctionPolicies } from "../../src/control-plane/policies/function-policies.ts";
 import type { Frontend, InvokeOutcome, InvokeRequest } from "../../src/data-plane/frontend/contract.ts";
 import type { Engine } from "../../src/engine/contract.ts";
 import { createMemoryEngine } from "../../src/engine/memory/memory-engine.ts";
@@ -54,12 +55,13 @@ export class LambdaBench implements AsyncDisposable {
     this.clock = clock;
     this.engine = createMemoryEngine({ clock, random: Math.random });
     let ids = 0;
+    const newId = (): string => `00000000-0000-4000-8000-${String(++ids).padStart(12, "0")}`;
     this.functions = new Functions({
       engine: this.engine,
       packages,
       runtimes: { isAvailable: () => true },
       clock,
-      newId: () => `00000000-0000-4000-8000-${String(++ids).padStart(12, "0")}`,
+      newId,
       accountConcurrency: 1000,
     });
     this.codeLinks = new CodeLinks({
@@ -80,6 +82,7 @@ export class LambdaBench implements AsyncDisposable {
       frontend,
       host: { architecture: "x86_64", runtimes: { find: (identifier) => installed.get(identifier) } },
       codeLinks: this.codeLinks,
+      policies: new FunctionPolicies({ records: this.engine.records, functions: this.functions, newId }),
     });
   }
 

@@ -6,28 +6,38 @@ import { createFunction } from "./create-function.ts";
 import { deleteFunction } from "./delete-function.ts";
 import { invoke } from "./invoke.ts";
 import type { LambdaServices } from "./lambda-services.ts";
+import { addPermission, getPolicy, removePermission } from "./permissions.ts";
 import { getFunction, getFunctionConfiguration, listFunctions } from "./read-functions.ts";
+import { openToOtherAccounts } from "./resource-access.ts";
+import { deleteResourcePolicy, getResourcePolicy, putResourcePolicy } from "./resource-policy.ts";
 import { listTags, tagResource, untagResource } from "./tags.ts";
 import { updateFunctionCode, updateFunctionConfiguration } from "./update-function.ts";
 
 export function createLambdaHandlers(services: LambdaServices): Handlers {
-  return {
+  const handlers = {
+    AddPermission: addPermission(services),
     CreateFunction: createFunction(services),
     DeleteFunction: deleteFunction(services),
     DeleteFunctionConcurrency: deleteFunctionConcurrency(services),
+    DeleteResourcePolicy: deleteResourcePolicy(services),
     GetAccountSettings: getAccountSettings(services),
     GetFunction: getFunction(services),
     GetFunctionConcurrency: getFunctionConcurrency(services),
     GetFunctionConfiguration: getFunctionConfiguration(services),
+    GetPolicy: getPolicy(services),
+    GetResourcePolicy: getResourcePolicy(services),
     Invoke: invoke(services),
     ListFunctions: listFunctions(services),
     ListTags: listTags(services),
     PutFunctionConcurrency: putFunctionConcurrency(services),
+    PutResourcePolicy: putResourcePolicy(services),
+    RemovePermission: removePermission(services),
     TagResource: tagResource(services),
     UntagResource: untagResource(services),
     UpdateFunctionCode: updateFunctionCode(services),
     UpdateFunctionConfiguration: updateFunctionConfiguration(services),
   };
+  return openToOtherAccounts(handlers, services);
 }
 
 const refusedMembers =
@@ -42,6 +52,10 @@ export const partial: Readonly<Record<string, string>> = {
   CreateFunction: `Zip packages sent with the request; no S3 location, no image, no \`Publish\`, the host's architecture only. ${refusedMembers}`,
   UpdateFunctionCode: "Zip packages sent with the request; no S3 location, no image, no `Publish`.",
   UpdateFunctionConfiguration: refusedMembers,
+  AddPermission:
+    "What is granted to other accounts is obeyed; a function's own account may do everything. Nothing is refused for being public.",
+  PutResourcePolicy:
+    "Statements that deny are refused by name, and so are conditions on numbers, dates and addresses; nothing is refused for being public.",
   DeleteFunction: "The whole function; there are no published versions yet.",
   GetFunction: "`$LATEST` only.",
   GetFunctionConfiguration: "`$LATEST` only.",

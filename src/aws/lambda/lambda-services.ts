@@ -1,5 +1,6 @@
 /** What Lambda's operations stand on. */
 import type { Functions } from "../../control-plane/functions/functions.ts";
+import type { FunctionPolicies } from "../../control-plane/policies/function-policies.ts";
 import type { Frontend } from "../../data-plane/frontend/contract.ts";
 import type { CodeLinks } from "./code-links.ts";
 import type { HostAbilities } from "./function-settings.ts";
@@ -9,4 +10,5 @@ export interface LambdaServices {
   readonly frontend: Frontend;
   readonly host: HostAbilities;
   readonly codeLinks: CodeLinks;
+  readonly policies: FunctionPolicies;
 }

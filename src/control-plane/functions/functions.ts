@@ -211,6 +211,14 @@ export class Functions {
     });
   }
 
+  /** Gives what is configured the revision that `renew` makes of the one it has, and changes nothing else. */
+  async renewRevision(scope: Scope, name: string, renew: (current: string) => string): Promise<void> {
+    await this.#store.modify(scope, name, (record) => ({
+      ...record,
+      latest: { ...record.latest, revisionId: renew(record.latest.revisionId) },
+    }));
+  }
+
   async usage(scope: Scope): Promise<AccountUsage> {
     let [functions, codeBytes, reservedConcurrency] = [0, 0, 0];
     for await (const record of this.#store.all(scope)) {
