@@ -175,3 +175,17 @@ export interface AliasRecord {
   readonly additionalVersionWeights: Readonly<Record<string, number>>;
   readonly revisionId: string;
 }
+
+/** How many environments are kept initialised for a version, or for what an alias points to. */
+export interface ProvisionedConcurrencyRecord {
+  /** The number of a version, or the name of an alias. */
+  readonly qualifier: string;
+  readonly requested: number;
+  /** When it was last asked for; that also begins a failed allocation anew. */
+  readonly lastModifiedMs: number;
+}
+
+/** When a version of a function takes a new runtime version. `["runtime-management", …, version]` */
+export type RuntimeManagementRecord =
+  | { readonly updateRuntimeOn: "Auto" | "FunctionUpdate" }
+  | { readonly updateRuntimeOn: "Manual"; readonly runtimeVersionArn: string };

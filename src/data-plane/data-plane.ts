@@ -16,8 +16,11 @@ import { FunctionDirectory } from "./frontend/function-directory.ts";
 import { InvocationFrontend } from "./frontend/invocation-frontend.ts";
 import type { AttachedWorker } from "./placement/worker-fleet.ts";
 import { FixedWindow } from "./scaling/keep-alive.ts";
+import type { Provisioning } from "./scaling/contract.ts";
 import { PoolKeeper, type ResolveRuntime } from "./scaling/pool-keeper.ts";
 
+import { Provisioner } from "./scaling/provisioner.ts";
+import { ProvisioningRecords } from "./scaling/provisioning-records.ts";
 export interface DataPlaneOptions {
   readonly engine: Pick<Engine, "records" | "blobs">;
   readonly clock: Clock;
@@ -41,6 +44,7 @@ export interface DataPlane {
   readonly frontend: Frontend;
   /** Takes a worker into service; when it is lost, attach the next one. */
   attachWorker(connect: (listener: WorkerListener) => Promise<Worker>): Promise<AttachedWorker>;
+  readonly provisioning: Provisioning;
   /** Who signs with this key; undefined when no living environment has it. */
   credentialsOf(accessKeyId: string): EnvironmentIdentity | undefined;
   environment(id: string): EnvironmentIdentity | undefined;
@@ -70,7 +74,17 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
     environmentLifeMsMax: config.environmentLifeMsMax,
     overcommitFactor: config.memoryOvercommit,
     onColdStart: (configuration) => pools.observeColdStart(configuration),
-    onFleetChange: () => pools.changed(),
+    onFleetChange() {
+      pools.changed();
+      provisioner.fleetChanged();
+    },
+    onProvisionedChange: (functionArn) => provisioner.changed(functionArn),
+  });
+  const provisioner = new Provisioner({
+    clock,
+    environments: assignment,
+    environmentLifeMsMax: config.environmentLifeMsMax,
+    onShares: (scope, functionArn, shares) => counting.setProvisioned(scope, functionArn, shares),
   });
   const directory = new FunctionDirectory({
     onFunction(functionArn, record, live) {
@@ -79,18 +93,24 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
       pools.changed();
     },
     onDeleted(functionArn, scope) {
+  const wishes = new ProvisioningRecords((scope, functionArn) =>
+    provisioner.setWishes(scope, functionArn, wishes.of(functionArn)),
+  );
       counting.forget(scope, functionArn);
       assignment.retain(functionArn, []);
       pools.changed();
     },
+      provisioner.setLive(record.scope, functionArn, live);
   });
   await directory.follow(engine.records);
 
+      provisioner.setLive(scope, functionArn, []);
   return {
     frontend: new InvocationFrontend({ clock, directory, counting, assignment, onUsage: options.onUsage }),
     attachWorker: (connect) => assignment.attach((listener) => connect({ ...listener, onLogs: options.onLogs })),
     credentialsOf: (accessKeyId) => assignment.credentialsOf(accessKeyId),
     environment: (id) => assignment.environment(id),
+  await wishes.follow(engine.records);
     environments: () => fromAll(assignment.workers, (worker) => worker.environments()),
     pools: () => fromAll(assignment.workers, (worker) => worker.pools()),
     async close() {
@@ -105,3 +125,6 @@ async function fromAll<T>(workers: readonly Worker[], ask: (worker: Worker) => P
   const answers = await Promise.all(workers.map((worker) => ask(worker).catch(() => [])));
   return answers.flat();
 }
+    provisioning: provisioner,
+      wishes.close();
+      provisioner.close();

@@ -140,6 +140,7 @@ export interface EnvironmentInfo {
   readonly invocations: number;
   readonly memoryBytes: number;
   readonly sandboxId: string;
+  readonly initializationType: EnvironmentSpec["initializationType"];
 }
 
 /** How many booted sandboxes of one class should stand ready. */

@@ -110,7 +110,7 @@ test("ps lists environments and pools for people and for scripts", async () => {
   assert(row !== undefined);
   assert.equal(row.invocations, 2);
   assert(row.memoryBytes > 1_000_000);
-  assert.match(table, /^ENVIRONMENT +FUNCTION +STATE +AGE +INVOCATIONS +MEMORY$/m);
+  assert.match(table, /^ENVIRONMENT +FUNCTION +STATE +START +AGE +INVOCATIONS +MEMORY$/m);
   assert.match(table, new RegExp(`^${row.id} +${name}:\\$LATEST +\\w+ +\\d+ s +2 +[\\d.]+ MiB$`, "m"));
 });
 

@@ -28,6 +28,8 @@ export interface FakeBehaviour {
   startMs: (spec: EnvironmentSpec) => number;
   /** Rejects the start when it returns an error. */
   startError: (spec: EnvironmentSpec) => Error | undefined;
+  /** Whether the init phase of a start succeeds. */
+  initialized: (spec: EnvironmentSpec) => boolean;
   /** Time from invocation to response. */
   handlerMs: (invocation: Invocation) => number;
   /** Time from the response to the report. */
@@ -74,6 +76,7 @@ export class FakeWorker implements Worker {
     this.behaviour = {
       startMs: () => 0,
       startError: () => undefined,
+      initialized: () => true,
       handlerMs: () => 0,
       settleMs: () => 0,
       handler: (invocation) => ({
@@ -111,7 +114,7 @@ export class FakeWorker implements Worker {
     }
     environment.state = "idle";
     const phases = { sandboxMs: 0, codeMs: 0, runtimeMs: 0, initMs: startMs, pooled: true };
-    return { phases, initialized: true };
+    return { phases, initialized: this.behaviour.initialized(spec) };
   }
 
   invoke(invocation: Invocation): InvocationHandle {
@@ -151,6 +154,7 @@ export class FakeWorker implements Worker {
         functionArn: spec.functionArn,
         functionVersion: spec.functionVersion,
         state,
+        initializationType: spec.initializationType,
         createdAtMs,
         invocations,
         memoryBytes: 0,

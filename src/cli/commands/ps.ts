@@ -27,6 +27,7 @@ export function environmentTable({ environments, nowMs }: EnvironmentsAnswer): s
       { title: "ENVIRONMENT", value: (row) => row.id },
       { title: "FUNCTION", value: (row) => `${row.functionArn.split(":").at(-1)}:${row.functionVersion}` },
       { title: "STATE", value: (row) => row.state },
+      { title: "START", value: (row) => row.initializationType },
       { title: "AGE", value: (row) => formatAge(nowMs - row.createdAtMs), align: "right" },
       { title: "INVOCATIONS", value: (row) => row.invocations, align: "right" },
       { title: "MEMORY", value: (row) => formatMiB(row.memoryBytes), align: "right" },

@@ -13,6 +13,7 @@ import type { Invocation, InvocationHandle, Worker, WorkerListener } from "../..
 import { WorkerFleet, type AttachedWorker } from "../placement/worker-fleet.ts";
 import type { WorkerNode } from "../placement/worker-node.ts";
 import type { KeepAlivePolicy } from "../scaling/keep-alive.ts";
+import type { ProvisionOutcome } from "../scaling/provisioner.ts";
 import { EnvironmentRegistry, type EnvironmentIdentity } from "./environment-registry.ts";
 import { EnvironmentStarter, type StarterOptions } from "./environment-starter.ts";
 import { EnvironmentTable, type TableActions } from "./environment-table.ts";
@@ -25,6 +26,8 @@ export interface AssignmentOptions extends StarterOptions {
   readonly overcommitFactor: number;
   /** Called when workers come and go. */
   readonly onFleetChange: () => void;
+  /** Called when an environment with provisioned concurrency has come or gone. */
+  readonly onProvisionedChange: (functionArn: string) => void;
 }
 
 export class Assignment {
@@ -46,7 +49,7 @@ export class Assignment {
       listener: {
         onAttached: () => this.#onAttached(),
         onLost: (node) => this.#onLost(node),
-        onDraining: (node) => void this.#registry.evict(node, Infinity),
+        onDraining: (node) => void this.#registry.clear(node),
         onEnvironmentGone: (id) => this.#registry.endedById(id),
       },
     });
@@ -57,14 +60,32 @@ export class Assignment {
       retire: (environment) => void this.#registry.destroy(environment),
       becameIdle: (environment) => this.#registry.becameIdle(environment),
       isSpent: (environment) => this.#registry.isSpent(environment),
+      provisionedChanged: (table) => options.onProvisionedChange(table.configuration.functionArn),
     };
   }
 
   /** The environment is the caller's, to be used for one `invoke`. Throws or rejects with `UnavailableError`. */
   acquire(scope: Scope, configuration: FunctionConfiguration): Environment | Promise<Environment> {
-    const table = this.#tables.get(configuration.functionArn)?.get(configuration.version);
-    if (table?.configuration.generation === configuration.generation) return table.acquire();
-    return this.#open(scope, configuration).acquire();
+    return (this.#find(configuration) ?? this.#open(scope, configuration)).acquire();
+  }
+
+  /** When the provisioned environments of a version were created, those first that have been ready for longest. */
+  provisionedSince(configuration: FunctionConfiguration): number[] {
+    const table = this.#find(configuration);
+    return table === undefined ? [] : Array.from(table.provisioned, (each) => each.createdAtMs);
+  }
+
+  /** Starts one environment ahead of demand, to be among those that are kept. Never rejects. */
+  async provision(scope: Scope, configuration: FunctionConfiguration): Promise<ProvisionOutcome> {
+    if (this.#closed) return { kind: "unavailable", error: closing() };
+    return this.#starter.provision(this.#find(configuration) ?? this.#open(scope, configuration));
+  }
+
+  /** Ends provisioned environments of a version that are more than `max`; busy ones after their invocation. */
+  keepProvisioned(scope: Scope, configuration: FunctionConfiguration, max: number): void {
+    if (this.#closed) return;
+    const table = this.#find(configuration) ?? (max > 0 ? this.#open(scope, configuration) : undefined);
+    table?.keepProvisioned(max);
   }
 
   /** Runs one invocation in an acquired environment, which comes back by itself when the invocation is over. */
@@ -131,6 +152,11 @@ export class Assignment {
     this.#tables.clear();
     this.#starter.close();
     await this.#registry.settled();
+  }
+
+  #find({ functionArn, version, generation }: FunctionConfiguration): EnvironmentTable | undefined {
+    const table = this.#tables.get(functionArn)?.get(version);
+    return table?.configuration.generation === generation ? table : undefined;
   }
 
   #open(scope: Scope, configuration: FunctionConfiguration): EnvironmentTable {

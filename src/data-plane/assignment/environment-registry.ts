@@ -95,9 +95,17 @@ export class EnvironmentRegistry {
     if (environment !== undefined) this.ended(environment);
   }
 
-  /** Takes idle environments from a worker, those unused for longest first, until `neededMiB` are free. */
+  /**
+   * Takes idle environments from a worker, those unused for longest first, until `neededMiB` are free. What is
+   * provisioned stays.
+   */
   async evict(node: WorkerNode<Environment>, neededMiB: number): Promise<void> {
-    await Promise.all(leastRecentlyUsed(node.idle(), neededMiB).map((each) => this.#end(each)));
+    await Promise.all(leastRecentlyUsed(node.evictable(), neededMiB).map((each) => this.#end(each)));
+  }
+
+  /** Takes every idle environment from a worker. */
+  async clear(node: WorkerNode<Environment>): Promise<void> {
+    await Promise.all(node.idle().map((each) => this.#end(each)));
   }
 
   /** Resolves when nothing is being destroyed any more. */
@@ -112,7 +120,7 @@ export class EnvironmentRegistry {
 
   #armExpiry(environment: Environment): void {
     const dueAtMs = Math.min(
-      environment.idleSinceMs + this.#keepAlive.keepMs(environment),
+      environment.idleSinceMs + this.#keepMs(environment),
       environment.createdAtMs + this.#environmentLifeMsMax,
     );
     environment.expiry = this.#clock.after(Math.max(0, dueAtMs - this.#clock.monotonicMs()), () => {
@@ -124,7 +132,11 @@ export class EnvironmentRegistry {
   }
 
   #hasIdledLongEnough(environment: Environment): boolean {
-    return this.#clock.monotonicMs() - environment.idleSinceMs >= this.#keepAlive.keepMs(environment);
+    return this.#clock.monotonicMs() - environment.idleSinceMs >= this.#keepMs(environment);
+  }
+
+  #keepMs(environment: Environment): number {
+    return environment.isProvisioned ? Infinity : this.#keepAlive.keepMs(environment);
   }
 }
 

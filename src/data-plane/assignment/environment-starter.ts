@@ -11,6 +11,7 @@ import type { RandomBytes } from "./credentials.ts";
 import type { EnvironmentRegistry } from "./environment-registry.ts";
 import type { EnvironmentTable } from "./environment-table.ts";
 import { Environment } from "./environment.ts";
+import type { ProvisionOutcome } from "../scaling/provisioner.ts";
 import { specOf, type LaunchPlan, type LaunchPlanner } from "./launch-plan.ts";
 
 /** Attempts to start one environment before a waiter is told. */
@@ -56,6 +57,26 @@ export class EnvironmentStarter {
     table.started(environment);
   }
 
+  /**
+   * Starts one environment ahead of demand, without a second attempt: whoever asked decides about that. Never rejects;
+   * the table has it when its init phase succeeded.
+   */
+  async provision(table: EnvironmentTable): Promise<ProvisionOutcome> {
+    try {
+      const plan = await this.#options.planner.plan(table.scope, table.configuration);
+      const environment = await this.#startOnce(table, { ...plan, initializationType: "provisioned-concurrency" });
+      if (!environment.initialized) {
+        environment.state = "gone";
+        void this.#registry.destroy(environment);
+        return { kind: "init-failed" };
+      }
+      table.provision(environment);
+      return { kind: "ready" };
+    } catch (error) {
+      return { kind: "unavailable", error: asUnavailable(error, table.configuration.functionArn) };
+    }
+  }
+
   /** A worker has come: starts that wait for one go on. */
   wake(): void {
     for (const wake of this.#sleepers) wake();
@@ -94,6 +115,7 @@ export class EnvironmentStarter {
       const ready = await node.worker.createEnvironment(spec);
       if (hasEnded(environment)) throw new UnavailableError("worker-gone", "It ended as soon as it had started.");
       environment.phases = ready.phases;
+      environment.initialized = ready.initialized;
       environment.startMs = this.#clock.monotonicMs() - createdAtMs;
       return environment;
     } catch (error) {

@@ -5,6 +5,9 @@
  * is served in the order of arrival by whatever environment frees or starts first; there are always as many starts
  * under way (or environments about to be free) as there are waiters, so that none is forgotten.
  *
+ * Environments with provisioned concurrency are taken before the others and kept up to the number that was asked for;
+ * beyond it the oldest go first.
+ *
  * It decides only. Starting and destroying is done by the `TableActions` it was given.
  */
 import type { Clock, Timer } from "../../core/clock.ts";
@@ -22,6 +25,8 @@ export interface TableActions {
   becameIdle(environment: Environment): void;
   /** Whether the environment has reached its maximum life. */
   isSpent(environment: Environment): boolean;
+  /** A provisioned environment has come or gone. */
+  provisionedChanged(table: EnvironmentTable): void;
 }
 
 interface Waiter {
@@ -57,6 +62,10 @@ export class EnvironmentTable {
   readonly #actions: TableActions;
   /** The most recently used is last. */
   readonly #idle: Environment[] = [];
+  readonly #idleProvisioned: Environment[] = [];
+  /** Whatever they do now, in the order in which they came. */
+  readonly #provisioned = new Set<Environment>();
+  #provisionedMax = 0;
   /** In the order of arrival. */
   readonly #waiters = new Set<Waiter>();
   #starting = 0;
@@ -76,10 +85,33 @@ export class EnvironmentTable {
 
   /** The environment is the caller's until it is `settled` or removed. Rejects with `UnavailableError`. */
   acquire(): Environment | Promise<Environment> {
-    const environment = this.#idle.pop();
+    const environment = this.#idleProvisioned.pop() ?? this.#idle.pop();
     if (environment === undefined) return this.#wait();
     environment.state = "busy";
     return environment;
+  }
+
+  /** Ready and alive, those first that have been so for longest. */
+  get provisioned(): ReadonlySet<Environment> {
+    return this.#provisioned;
+  }
+
+  /** One that was started ahead of demand. */
+  provision(environment: Environment): void {
+    this.#startMs = this.#meanStart(environment);
+    this.#provisioned.add(environment);
+    this.#offer(environment);
+    this.#actions.provisionedChanged(this);
+  }
+
+  /** Keeps so many from now on. */
+  keepProvisioned(max: number): void {
+    this.#provisionedMax = max;
+    for (const environment of this.#surplus()) {
+      if (environment.state !== "idle") continue;
+      this.#unstack(environment);
+      this.#retire(environment);
+    }
   }
 
   /** True while a start is worth repeating: somebody waits whom no other start will serve. */
@@ -89,7 +121,7 @@ export class EnvironmentTable {
 
   started(environment: Environment): void {
     this.#starting--;
-    this.#startMs = (this.#startMs ?? environment.startMs) * (1 - startWeight) + environment.startMs * startWeight;
+    this.#startMs = this.#meanStart(environment);
     this.#offer(environment);
   }
 
@@ -117,19 +149,16 @@ export class EnvironmentTable {
 
   /** Takes the environment out for good, in whatever state it is; whoever counted on it is served otherwise. */
   remove(environment: Environment): void {
-    if (environment.state === "idle") this.#idle.splice(this.#idle.indexOf(environment), 1);
+    if (environment.state === "idle") this.#unstack(environment);
     if (environment.state === "settling") this.#settling--;
-    environment.state = "gone";
+    this.#leave(environment);
     this.#supply();
   }
 
   /** From now on nothing is kept idle; whoever waits is still served. */
   drain(): void {
     this.#draining = true;
-    for (const environment of this.#idle.splice(0)) {
-      environment.state = "gone";
-      this.#actions.retire(environment);
-    }
+    for (const environment of [...this.#idle.splice(0), ...this.#idleProvisioned.splice(0)]) this.#retire(environment);
   }
 
   /** `drain`, and whoever waits is turned away. */
@@ -167,8 +196,7 @@ export class EnvironmentTable {
 
   #offer(environment: Environment): void {
     if (this.#actions.isSpent(environment)) {
-      environment.state = "gone";
-      this.#actions.retire(environment);
+      this.#retire(environment);
       this.#supply();
       return;
     }
@@ -179,14 +207,42 @@ export class EnvironmentTable {
       longest.resolve(environment);
       return;
     }
-    if (this.#draining) {
-      environment.state = "gone";
-      this.#actions.retire(environment);
+    if (this.#draining || this.#surplus().includes(environment)) {
+      this.#retire(environment);
       return;
     }
     environment.state = "idle";
-    this.#idle.push(environment);
+    this.#stackOf(environment).push(environment);
     this.#actions.becameIdle(environment);
+  }
+
+  /** Provisioned ones beyond what is kept. */
+  #surplus(): Environment[] {
+    const count = this.#provisioned.size - this.#provisionedMax;
+    return count > 0 ? [...this.#provisioned].slice(0, count) : [];
+  }
+
+  #stackOf(environment: Environment): Environment[] {
+    return environment.isProvisioned ? this.#idleProvisioned : this.#idle;
+  }
+
+  #unstack(environment: Environment): void {
+    const stack = this.#stackOf(environment);
+    stack.splice(stack.indexOf(environment), 1);
+  }
+
+  #retire(environment: Environment): void {
+    this.#leave(environment);
+    this.#actions.retire(environment);
+  }
+
+  #leave(environment: Environment): void {
+    environment.state = "gone";
+    if (this.#provisioned.delete(environment)) this.#actions.provisionedChanged(this);
+  }
+
+  #meanStart({ startMs }: Environment): number {
+    return (this.#startMs ?? startMs) * (1 - startWeight) + startMs * startWeight;
   }
 
   /** Starts what the waiters need: those beyond the environments about to be free, and those who have waited for one. */

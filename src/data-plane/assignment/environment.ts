@@ -20,6 +20,8 @@ export class Environment implements Resident, IdleEnvironment {
   state: "starting" | "idle" | "busy" | "settling" | "gone" = "starting";
   /** Of its start; undefined until it is over. */
   phases: ColdStartPhases | undefined;
+  /** Whether its init phase succeeded; otherwise its first invocation repeats it. */
+  initialized = false;
   startMs = 0;
   invocations = 0;
   idleSinceMs = 0;
@@ -31,6 +33,11 @@ export class Environment implements Resident, IdleEnvironment {
     this.table = table;
     this.node = node;
     this.createdAtMs = createdAtMs;
+  }
+
+  /** Started ahead of demand and kept while that is wanted, used or not. */
+  get isProvisioned(): boolean {
+    return this.spec.initializationType === "provisioned-concurrency";
   }
 
   get id(): string {

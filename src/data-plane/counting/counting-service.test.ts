@@ -41,7 +41,10 @@ test("an account's functions share what is not reserved, and a reserve is never 
   counting.setReserved(scope, resize, 2);
 
   admitted(counting, mail);
-  assert.deepEqual(counting.admit(scope, mail, "$LATEST"), { admitted: false, reason: "ConcurrentInvocationLimitExceeded" });
+  assert.deepEqual(counting.admit(scope, mail, "$LATEST"), {
+    admitted: false,
+    reason: "ConcurrentInvocationLimitExceeded",
+  });
 
   admitted(counting, resize);
   admitted(counting, resize);
@@ -146,7 +149,6 @@ test("over any history, no admission goes beyond a limit and no lease is lost", 
       const held: { name: string; version: string; lease: Lease }[] = [];
       const reserves = new Map<string, number>();
       const provisioned = new Map<string, Map<string, number>>();
-      const sum = (numbers: Iterable<number>): number => [...numbers].reduce((total, each) => total + each, 0);
       const inFlight = (of: string, at?: string): number =>
         held.filter((each) => each.name === of && (at === undefined || each.version === at)).length;
       const provisionedOf = (of: string, at?: string): number =>
@@ -204,3 +206,7 @@ test("over any history, no admission goes beyond a limit and no lease is lost", 
     }),
   );
 });
+
+function sum(numbers: Iterable<number>): number {
+  return [...numbers].reduce((total, each) => total + each, 0);
+}

@@ -107,7 +107,7 @@ export class CountingService {
         changed.provisioned += each.provisioned;
         changed.onDemand += Math.max(0, each.inFlight - each.provisioned);
       }
-      for (const version of [...changed.versions.keys()]) this.#tidy(changed, version);
+      for (const version of changed.versions.keys()) this.#tidy(changed, version);
     });
   }
 
@@ -213,11 +213,7 @@ class InvocationLease implements Lease {
   readonly #version: string;
   #counter: FunctionCounter | undefined;
 
-  constructor(
-    release: (counter: FunctionCounter, version: string) => void,
-    counter: FunctionCounter,
-    version: string,
-  ) {
+  constructor(release: (counter: FunctionCounter, version: string) => void, counter: FunctionCounter, version: string) {
     this.#release = release;
     this.#counter = counter;
     this.#version = version;

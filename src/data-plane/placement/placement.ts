@@ -7,7 +7,7 @@ export interface WorkerLoad {
   readonly memoryMiB: number;
   /** Sum of what all its environments are allowed, those that start or stop included. */
   readonly committedMiB: number;
-  /** The part of it that idle environments hold and could give back. */
+  /** The part of it that idle environments hold and could give back; provisioned ones could not. */
   readonly idleMiB: number;
   /** Takes nothing new. */
   readonly draining: boolean;

@@ -8,6 +8,8 @@ import type { WorkerLoad } from "./placement.ts";
 export interface Resident {
   readonly memoryMiB: number;
   readonly state: string;
+  /** Kept ready whether it is used or not: it makes no room for others. */
+  readonly isProvisioned: boolean;
 }
 
 export class WorkerNode<R extends Resident> implements WorkerLoad {
@@ -30,7 +32,7 @@ export class WorkerNode<R extends Resident> implements WorkerLoad {
 
   /** Counted when asked for: only a full worker is asked. */
   get idleMiB(): number {
-    return this.idle().reduce((sum, each) => sum + each.memoryMiB, 0);
+    return this.evictable().reduce((sum, each) => sum + each.memoryMiB, 0);
   }
 
   residents(): R[] {
@@ -39,6 +41,11 @@ export class WorkerNode<R extends Resident> implements WorkerLoad {
 
   idle(): R[] {
     return this.residents().filter((each) => each.state === "idle");
+  }
+
+  /** Those that may give their memory to others. */
+  evictable(): R[] {
+    return this.idle().filter((each) => !each.isProvisioned);
   }
 
   add(resident: R): void {

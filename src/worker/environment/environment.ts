@@ -112,12 +112,13 @@ export class Environment {
   }
 
   info(): EnvironmentInfo {
-    const { id, functionArn, functionVersion } = this.#options.spec;
+    const { id, functionArn, functionVersion, initializationType } = this.#options.spec;
     return {
       id,
       functionArn,
       functionVersion,
       state: stateOf[this.#phase],
+      initializationType,
       createdAtMs: this.#createdAtMs,
       invocations: this.#invocations,
       memoryBytes: this.#slot.process?.memoryBytes() ?? 0,
