@@ -57,6 +57,17 @@ test("refuses malformed keys and ranges", () => {
   assert.equal(problemsOf({ poolMin: "10", poolMax: "5" }).length, 1);
 });
 
+test("refuses mappings that are malformed, doubled or of no use", () => {
+  assert.deepEqual(problemsOf({ kmsKeys: "arn:aws:kms:key=relative" }).length, 1);
+  assert.match(problemsOf({ kmsKeys: "arn:k=/a,arn:k=/b" })[0] ?? "", /HEARTH_KMS_KEYS: arn:k is mapped twice/);
+  assert.deepEqual(problemsOf({ securityGroups: "sg-1=10.0.0.0/8 fd00::/8,sg-2=" }), []);
+  assert.match(problemsOf({ securityGroups: "sg-1=10.0.0.0/99" })[0] ?? "", /is not ID=CIDR/);
+  assert.equal(problemsOf({ securityGroups: "sg-1=10.0.0.0/8", egress: "none" }).length, 1);
+  assert.deepEqual(problemsOf({ fileSystems: "arn:a=/srv/data,arn:b=server:/export" }), []);
+  assert.equal(problemsOf({ fileSystems: "arn:a=data" }).length, 1);
+  assert.match(problemsOf({ ignoreUnmapped: "VpcConfig,Layers" })[0] ?? "", /'Layers' is not one of KMSKeyArn/);
+});
+
 test("a secret may hold colons", () => {
   assert.deepEqual(
     [...accessKeysOf({ accessKeys: "AKID:a:b, OTHER:c" })],

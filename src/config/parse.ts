@@ -4,6 +4,7 @@
  */
 import { isIP } from "node:net";
 
+import { isCidr, listOf, mappingProblems } from "./mappings.ts";
 import { settings, type Config, type Setting } from "./settings.ts";
 
 export type SettingName = keyof typeof settings;
@@ -92,18 +93,11 @@ function crossFieldProblems(config: Config): string[] {
   for (const cidr of listOf(config.egressAllow)) {
     if (!isCidr(cidr)) problems.push(`${variableOf("egressAllow")}: '${cidr}' is no CIDR such as 10.1.0.0/16`);
   }
+  problems.push(...mappingProblems(config, variableOf));
   if (config.poolMin > config.poolMax) {
     problems.push(`${flagOf("poolMin")} (${config.poolMin}) is more than ${flagOf("poolMax")} (${config.poolMax})`);
   }
   return problems;
-}
-
-/** The words of a comma-separated setting. */
-export function listOf(value: string): string[] {
-  return value
-    .split(",")
-    .map((word) => word.trim())
-    .filter((word) => word !== "");
 }
 
 /** The secret by access key id. */
@@ -118,11 +112,4 @@ export function accessKeysOf(config: Pick<Config, "accessKeys">): ReadonlyMap<st
 
 export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
-}
-
-function isCidr(text: string): boolean {
-  const [address, bits, ...rest] = text.split("/");
-  const version = isIP(address ?? "");
-  if (version === 0 || rest.length > 0) return false;
-  return bits === undefined || (/^\d+$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
 }

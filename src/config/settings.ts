@@ -34,6 +34,22 @@ export const settings = {
     default: "",
     doc: "Comma-separated CIDRs that functions may reach although they are private, host or metadata addresses.",
   },
+  kmsKeys: {
+    default: "",
+    doc: "Comma-separated `ARN=FILE` pairs: the key behind a `KMSKeyArn`, which seals a function's environment variables. The file holds 32 bytes, raw, in hex or in base64. Other functions' variables are sealed with a key that Hearth makes and keeps in its data directory.",
+  },
+  securityGroups: {
+    default: "",
+    doc: "Comma-separated `ID=CIDRS` pairs: what functions in a security group of `VpcConfig` may reach, and nothing else; CIDRs are separated by spaces. A private, host or metadata address is opened only by a range that lies among such addresses, or by a single address: `0.0.0.0/0` is the internet.",
+  },
+  fileSystems: {
+    default: "",
+    doc: "Comma-separated `ARN=PATH` pairs: the directory behind the access point of a `FileSystemConfigs` entry, on the host (`/srv/data`) or on an NFS server (`server:/export`, mounted with the host's mount.nfs). A directory of the host must not belong to root; what functions write there belongs to its owner.",
+  },
+  ignoreUnmapped: {
+    default: "",
+    doc: "Comma-separated members, of `KMSKeyArn`, `VpcConfig` and `FileSystemConfigs`, that functions may have without a mapping; they are kept and shown, and have no effect.",
+  },
   diskBytesPerSecond: {
     default: 0,
     min: 0,

@@ -6,7 +6,7 @@ import { mkdirSync, openSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 
-import { listOf } from "../config/parse.ts";
+import { listOf } from "../config/mappings.ts";
 import type { Config } from "../config/settings.ts";
 import { systemClock } from "../core/clock.ts";
 import { removeReplaced } from "../runtimes/registrations.ts";

@@ -31,6 +31,7 @@ const floorOf: Readonly<Record<string, number>> = {
   telemetry: 0,
   metering: 0,
   config: 0,
+  secrets: 0,
   core: 0,
 };
 

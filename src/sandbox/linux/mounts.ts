@@ -36,11 +36,11 @@ export function attachInto(pid: number, mount: Mount): void {
   moveInto(pid, [{ ...mount, isWritable: false }]);
 }
 
-/** Mounts a directory over an empty one, writable, with its owners as `userNamespace` maps them. */
-export function shareInto(pid: number, mount: Mount, userNamespace: number): void {
+/** Mounts a directory over an empty one, writable, with its owners as `userNamespace` maps them, if there is one. */
+export function shareInto(pid: number, mount: Mount, userNamespace: number | undefined): void {
   const fd = libc.cloneMount(mount.source);
   try {
-    libc.mapDetachedMountOwners(fd, userNamespace);
+    if (userNamespace !== undefined) libc.mapDetachedMountOwners(fd, userNamespace);
     libc.limitDetachedMount(fd, attributesOf(true));
     inMountNamespace(pid, () => libc.moveMount(fd, mount.target));
   } finally {

@@ -49,8 +49,6 @@ export class AllowLists {
     const group = this.#firstGroup + this.#taken;
     // For good, also when the installation fails: the filter may hold a part of the list.
     this.#taken += 1;
-    const isExempt = (range: Cidr): boolean =>
-      range.prefix === range.address.length * 8 || deniedRanges.some((denied) => contains(denied, range));
     const opening = this.#install({ group, exempt: parsed.filter(isExempt), listed: parsed }).then(() => {
       const list = { group } as AllowList;
       this.#open.set(name, list);
@@ -61,12 +59,20 @@ export class AllowLists {
     return opening;
   }
 
+  has(ranges: readonly string[]): boolean {
+    return this.#open.has(nameOf(ranges));
+  }
+
   /** Throws for a list that `open` has not made known. */
   get(ranges: readonly string[]): AllowList {
     const list = this.#open.get(nameOf(ranges));
     if (list === undefined) throw new Error(`the allow list ${nameOf(ranges)} has not been prepared`);
     return list;
   }
+}
+
+function isExempt(range: Cidr): boolean {
+  return range.prefix === range.address.length * 8 || deniedRanges.some((denied) => contains(denied, range));
 }
 
 function nameOf(ranges: readonly string[]): string {
