@@ -6,9 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { ManualClock } from "../../src/core/manual-clock.ts";
+import { Concurrency } from "../../src/control-plane/concurrency/concurrency.ts";
 import { Functions } from "../../src/control-plane/functions/functions.ts";
 import { FunctionPolicies } from "../../src/control-plane/policies/function-policies.ts";
 import type { Frontend, InvokeOutcome, InvokeRequest } from "../../src/data-plane/frontend/contract.ts";
+import type { ProvisioningStatus } from "../../src/data-plane/scaling/contract.ts";
 import type { Engine } from "../../src/engine/contract.ts";
 import { createMemoryEngine } from "../../src/engine/memory/memory-engine.ts";
 import type { PackageStore } from "../../src/packages/contract.ts";
@@ -43,6 +45,8 @@ export class LambdaBench implements AsyncDisposable {
   readonly #directory: string;
   readonly #handlers: Readonly<Record<string, (input: never, context: CallContext) => unknown>>;
 
+  /** What the data plane says of every configuration. */
+  provisioning: ProvisioningStatus = { status: "IN_PROGRESS", allocated: 0, available: 0 };
   /** `runtimes` are those that are installed. */
   static async open(runtimes: readonly string[] = ["nodejs24.x"]): Promise<LambdaBench> {
     const directory = await mkdtemp(join(tmpdir(), "hearth-lambda-"));
@@ -80,7 +84,13 @@ export class LambdaBench implements AsyncDisposable {
     this.#handlers = createLambdaHandlers({
       functions: this.functions,
       frontend,
-      host: { architecture: "x86_64", runtimes: { find: (identifier) => installed.get(identifier) } },
+      provisioning: { status: () => this.provisioning },
+      host: {
+        architecture: "x86_64",
+        runtimes: { find: (identifier) => installed.get(identifier) },
+        variables: new FunctionVariables(keyring, { ignoresUnknownKeys: mappings.ignored.has("KMSKeyArn") }),
+        mappings,
+      },
       codeLinks: this.codeLinks,
       policies: new FunctionPolicies({ records: this.engine.records, functions: this.functions, newId }),
     });
@@ -96,6 +106,12 @@ export class LambdaBench implements AsyncDisposable {
   async create(name: string, overrides: object = {}): Promise<Record<string, unknown>> {
     await this.call("CreateFunction", { ...validRequest(name), ...overrides });
     return this.untilSettled(name);
+      concurrency: new Concurrency({
+        records: this.engine.records,
+        functions: this.functions,
+        clock,
+        accountConcurrency: 1000,
+      }),
   }
 
   async untilSettled(name: string, scope = context().scope): Promise<Record<string, unknown>> {

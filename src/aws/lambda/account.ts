@@ -4,21 +4,19 @@ import { unzippedBytesMax, zippedBytesMax } from "../../packages/contract.ts";
 import type { Handler } from "../service.ts";
 import type { LambdaServices } from "./lambda-services.ts";
 
-/** 75 GiB, the default of an AWS account, in bytes. Shown, while the disk is what bounds it here. */
-const totalCodeBytesMax = 80_530_636_800;
-
 export function getAccountSettings({
   functions,
+  concurrency,
 }: LambdaServices): Handler<GetAccountSettingsRequest, GetAccountSettingsResponse> {
   return async (_request, { scope }) => {
     const usage = await functions.usage(scope);
     return {
       AccountLimit: {
-        TotalCodeSize: totalCodeBytesMax,
+        TotalCodeSize: functions.codeStorageBytesMax,
         CodeSizeUnzipped: unzippedBytesMax,
         CodeSizeZipped: zippedBytesMax,
-        ConcurrentExecutions: functions.accountConcurrency,
-        UnreservedConcurrentExecutions: functions.accountConcurrency - usage.reservedConcurrency,
+        ConcurrentExecutions: concurrency.accountConcurrency,
+        UnreservedConcurrentExecutions: await concurrency.unreserved(scope),
       },
       AccountUsage: { TotalCodeSize: usage.codeBytes, FunctionCount: usage.functions },
     };

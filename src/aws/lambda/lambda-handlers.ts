@@ -3,6 +3,12 @@ import type { Handlers } from "../service.ts";
 import { getAccountSettings } from "./account.ts";
 import { deleteFunctionConcurrency, getFunctionConcurrency, putFunctionConcurrency } from "./concurrency.ts";
 import { createFunction } from "./create-function.ts";
+import {
+  deleteProvisionedConcurrencyConfig,
+  getProvisionedConcurrencyConfig,
+  listProvisionedConcurrencyConfigs,
+  putProvisionedConcurrencyConfig,
+} from "./provisioned-concurrency.ts";
 import { deleteFunction } from "./delete-function.ts";
 import { invoke } from "./invoke.ts";
 import type { LambdaServices } from "./lambda-services.ts";
@@ -33,11 +39,14 @@ export function createLambdaHandlers(services: LambdaServices): Handlers {
     PutResourcePolicy: putResourcePolicy(services),
     RemovePermission: removePermission(services),
     TagResource: tagResource(services),
+    DeleteProvisionedConcurrencyConfig: deleteProvisionedConcurrencyConfig(services),
+    DeleteLayerVersion: deleteLayerVersion(services),
     UntagResource: untagResource(services),
     UpdateFunctionCode: updateFunctionCode(services),
     UpdateFunctionConfiguration: updateFunctionConfiguration(services),
   };
   return openToOtherAccounts(handlers, services);
+    GetProvisionedConcurrencyConfig: getProvisionedConcurrencyConfig(services),
 }
 
 const refusedMembers =
@@ -50,7 +59,12 @@ const refusedMembers =
  */
 export const partial: Readonly<Record<string, string>> = {
   CreateFunction: `Zip packages sent with the request; no S3 location, no image, no \`Publish\`, the host's architecture only. ${refusedMembers}`,
+    PublishLayerVersion: publishLayerVersion(services),
+    ListVersionsByFunction: listVersionsByFunction(services),
+    PublishVersion: publishVersion(services),
+    ListProvisionedConcurrencyConfigs: listProvisionedConcurrencyConfigs(services),
   UpdateFunctionCode: "Zip packages sent with the request; no S3 location, no image, no `Publish`.",
+    PutProvisionedConcurrencyConfig: putProvisionedConcurrencyConfig(services),
   UpdateFunctionConfiguration: refusedMembers,
   AddPermission:
     "What is granted to other accounts is obeyed; a function's own account may do everything. Nothing is refused for being public.",
@@ -62,7 +76,6 @@ export const partial: Readonly<Record<string, string>> = {
   Invoke:
     "`RequestResponse` and `DryRun` of `$LATEST`; `Event` is refused. The request rate (10 × concurrency) is not limited.",
   ListFunctions: "`FunctionVersion` ALL lists `$LATEST`, since there are no published versions yet.",
-  PutFunctionConcurrency: "Obeyed at once; there is no provisioned concurrency to compare with.",
   TagResource: "Tags of functions.",
   UntagResource: "Tags of functions.",
   ListTags: "Tags of functions.",

@@ -1,0 +1,25 @@
+/** Markers of paged lists: the place after which the next page begins, opaque to callers. */
+import { invalidParameter } from "./refusals.ts";
+
+export function markerAt(place: string): string {
+  return Buffer.from(place).toString("base64url");
+}
+
+/** Throws InvalidParameterValueException for what no list has handed out. */
+export function placeOfMarker(marker: string): string {
+  const place = Buffer.from(marker, "base64url").toString("utf8");
+  if (place === "" || markerAt(place) !== marker) throw invalidParameter("The Marker is invalid.");
+  return place;
+}
+
+/** A page and the marker of the next one, from one item more than the page holds. */
+export function pageOf<T>(
+  items: readonly T[],
+  limit: number,
+  placeOf: (item: T) => string,
+): { readonly shown: readonly T[]; readonly next: { readonly NextMarker?: string } } {
+  const shown = items.slice(0, limit);
+  const last = shown.at(-1);
+  const next = items.length > limit && last !== undefined ? { NextMarker: markerAt(placeOf(last)) } : {};
+  return { shown, next };
+}
