@@ -1,6 +1,7 @@
 /** Refuses a sandbox that no driver could make, naming the field, its value and what is allowed. */
 import { posix } from "node:path";
-import type { SandboxLimits, SandboxSpec } from "./contract.ts";
+import { companionsMax } from "./contract.ts";
+import type { Companions, SandboxLimits, SandboxSpec } from "./contract.ts";
 
 /** Attach points, mounts and ports of one sandbox: far above what Lambda's layers and extensions ask for. */
 const listedItemsMax = 64;
@@ -23,12 +24,24 @@ export function checkSpec(spec: SandboxSpec): void {
       `0–${listedItemsMax}`,
     );
   }
-  for (const port of spec.listenPorts) {
-    demand(Number.isInteger(port) && port >= 1 && port <= 65_535, "port", port, "1–65535");
-  }
+  for (const port of spec.listenPorts) checkPort(port);
   demand(new Set(spec.listenPorts).size === spec.listenPorts.length, "listenPorts", spec.listenPorts, "each port once");
+  if (spec.companions !== undefined) checkCompanions(spec.companions);
   checkLimits(spec.limits);
   if ("sizeMiB" in spec.tmp) checkTmpSize(spec.tmp.sizeMiB);
+}
+
+function checkCompanions({ programs, hiddenVariables }: Companions): void {
+  const isInRange = programs.length >= 1 && programs.length <= companionsMax;
+  demand(isInRange, "number of companions", programs.length, `1–${companionsMax}`);
+  for (const program of programs) demandAbsolute("companion", program);
+  for (const name of hiddenVariables) {
+    demand(/^[A-Za-z_][A-Za-z0-9_]*$/.test(name), "hidden variable", name, "the name of a variable");
+  }
+}
+
+export function checkPort(port: number): void {
+  demand(Number.isInteger(port) && port >= 1 && port <= 65_535, "port", port, "1–65535");
 }
 
 export function checkLimits(limits: SandboxLimits): void {

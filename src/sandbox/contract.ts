@@ -37,12 +37,25 @@ export interface TmpVolume {
   readonly uidBase: number;
 }
 
+/** Programs that run beside the command, as extensions do; the sandbox lives on when the command or one of them ends. */
+export interface Companions {
+  /** Absolute paths inside, 1 to `companionsMax`; started without arguments when the sandbox is, in this order. */
+  readonly programs: readonly string[];
+  /** Variables of the sandbox's environment that only the command gets. */
+  readonly hiddenVariables: readonly string[];
+}
+
+/** Lambda's limit for extensions. */
+export const companionsMax = 10;
+
 export interface SandboxSpec {
   /** Unique on this machine, `[a-z0-9-]{1,48}`. */
   readonly id: SandboxId;
   readonly argv: readonly [string, ...string[]];
   readonly environment: Readonly<Record<string, string>>;
   readonly workingDirectory: string;
+  /** With companions, the command itself waits for `startCommand`. */
+  readonly companions?: Companions;
   /** Besides the read-only user space of the host. */
   readonly mounts: readonly Mount[];
   /** Root file system of an image instead of the host's user space. */
@@ -83,22 +96,36 @@ export interface Sandbox {
   readonly stderr: Readable;
   /** Descriptor 3 inside: framed log records of the runtimes (see `worker/logs/frame-parser.ts`). */
   readonly telemetry: Readable;
+  /** What the companions write to stdout and stderr; a line of up to 4096 bytes that is written at once stays whole. */
+  readonly companionOutput: Readable | undefined;
   readonly exited: Promise<SandboxExit>;
+  /** Resolves when the command has ended, which ends the sandbox too unless it has companions. */
+  readonly commandExited: Promise<SandboxExit>;
+  /** Of each companion, in the order of the specification; `destroyed` for one that the sandbox's end took along. */
+  readonly companionExits: readonly Promise<SandboxExit>[];
   /**
    * A listening descriptor for one of `listenPorts`, for `server.listen({ fd })`. The caller owns it from here on;
    * each port is handed out once.
    */
   takeListener(port: number): number;
-  /** Runs the command. */
+  /** Runs the command, or the companions where there are any. */
   start(): Promise<void>;
+  /** Runs the command beside its companions, once; after `start`. */
+  startCommand(): void;
+  /**
+   * A descriptor that is connected to a port of the sandbox's own 127.0.0.1; the caller owns it. Throws when nobody
+   * accepts connections there now.
+   */
+  connect(port: number): number;
   /**
    * Mounts a host directory read-only at an attach point; takes well under a millisecond. A process whose working
    * directory is the attach point goes on seeing the empty directory until it enters it again.
    */
   attach(mount: Mount): void;
   /**
-   * Mounts a host directory, writable, at an attach point. What the sandbox's user owns in it belongs to the directory's
-   * owner on the host, who must not be root. Rejects when the directory is missing or its file system cannot map owners.
+   * Mounts a directory, writable, at an attach point. What the sandbox's user owns in a directory of the host belongs to
+   * that directory's owner there, who must not be root. `server:/export` is mounted from an NFS server, which sees the
+   * sandbox's own uid. Rejects when the directory is missing or its file system cannot map owners.
    */
   share(mount: Mount): Promise<void>;
   /**
@@ -137,6 +164,7 @@ export interface SandboxDriver {
   removeTmp(volume: TmpVolume): Promise<void>;
   /** Makes a list of ranges known, so that restricting a sandbox to it takes no time. */
   prepareEgressList(ranges: readonly string[]): Promise<void>;
+  hasEgressList(ranges: readonly string[]): boolean;
   /** Removes what a crashed run left: processes, mounts, cgroups, namespaces, links, volumes. Before the first create. */
   recover(): Promise<RecoveryReport>;
   /** Destroys every sandbox. */

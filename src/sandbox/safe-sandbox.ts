@@ -4,7 +4,7 @@
  * fails leaves nothing half frozen.
  */
 import type { Readable } from "node:stream";
-import { checkLimits, checkTmpSize } from "./check-spec.ts";
+import { checkLimits, checkPort, checkTmpSize } from "./check-spec.ts";
 import { SandboxGoneError } from "./contract.ts";
 import type { Mount, Sandbox, SandboxExit, SandboxId, SandboxLimits, SandboxUsage, TmpVolume } from "./contract.ts";
 
@@ -13,6 +13,7 @@ export class SafeSandbox implements Sandbox {
   readonly #onGone: () => void;
   #isFrozen = false;
   #starting: Promise<void> | undefined;
+  #isCommandStarted = false;
   #destroying: Promise<void> | undefined;
 
   /** `onGone` runs once, when nothing of the sandbox is left but a kept `/tmp`. */
@@ -41,8 +42,20 @@ export class SafeSandbox implements Sandbox {
     return this.#inner.telemetry;
   }
 
+  get companionOutput(): Readable | undefined {
+    return this.#inner.companionOutput;
+  }
+
   get exited(): Promise<SandboxExit> {
     return this.#inner.exited;
+  }
+
+  get commandExited(): Promise<SandboxExit> {
+    return this.#inner.commandExited;
+  }
+
+  get companionExits(): readonly Promise<SandboxExit>[] {
+    return this.#inner.companionExits;
   }
 
   takeListener(port: number): number {
@@ -54,6 +67,20 @@ export class SafeSandbox implements Sandbox {
     if (this.#starting !== undefined) throw new Error(`sandbox ${this.id} was started before`);
     this.#starting = inner.start();
     await this.#starting;
+  }
+
+  startCommand(): void {
+    const inner = this.#living();
+    if (inner.companionOutput === undefined) throw new Error(`sandbox ${this.id} has no companions`);
+    if (this.#starting === undefined) throw new Error(`sandbox ${this.id} was not started yet`);
+    if (this.#isCommandStarted) throw new Error(`the command of sandbox ${this.id} was started before`);
+    this.#isCommandStarted = true;
+    inner.startCommand();
+  }
+
+  connect(port: number): number {
+    checkPort(port);
+    return this.#living().connect(port);
   }
 
   attach(mount: Mount): void {

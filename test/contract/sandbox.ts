@@ -3,9 +3,10 @@
  * `src/sandbox/oci/oci-driver.test.ts`. What only namespaces and cgroups can promise stands in test/security/.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { RequestListener, Server } from "node:http";
+import { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -216,6 +217,123 @@ export function sandboxSuite(suite: SandboxSuite): void {
 
         assert.equal(await text(sandbox.stdout), "bye\n");
         assert.deepEqual(await sandbox.exited, { kind: "exited", code: 5 });
+      } finally {
+        await sandbox.destroy();
+      }
+    });
+
+    /** A sandbox whose companions are these scripts, by name. */
+    async function accompanied(
+      command: string,
+      companions: Readonly<Record<string, string>>,
+      overrides: Partial<SandboxSpec> = {},
+    ): Promise<Sandbox> {
+      const directory = mkdtempSync(join(temporary, "companions-"));
+      const programs = Object.entries(companions).map(([name, script]) => {
+        writeFileSync(join(directory, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+        return suite.hasNamespaces ? `/opt/${name}` : join(directory, name);
+      });
+      chmodSync(directory, 0o755);
+      return await driver.create(
+        specOf(shell(command), {
+          companions: { programs, hiddenVariables: ["SECRET"] },
+          environment: { PATH: "/usr/local/bin:/usr/bin:/bin", SECRET: "secret", SHARED: "shared" },
+          mounts: suite.hasNamespaces ? [{ source: directory, target: "/opt" }] : [],
+          ...overrides,
+        }),
+      );
+    }
+
+    test("companions start with the sandbox, and the command when it is told to", async () => {
+      const sandbox = await accompanied('echo "command $SECRET"; exit 3', {
+        "with a space": 'echo "first ${SECRET-hidden} $SHARED"; exit 4',
+        second: "kill -SEGV $$",
+      });
+      const { companionOutput } = sandbox;
+      assert(companionOutput);
+      try {
+        await sandbox.start();
+
+        assert.match(await untilOutput(companionOutput, "first"), /^first hidden shared$/m);
+        assert.deepEqual(await Promise.all(sandbox.companionExits), [
+          { kind: "exited", code: 4 },
+          { kind: "signaled", signal: "SIGSEGV" },
+        ]);
+        assert.equal(sandbox.stdout.read(), null);
+        sandbox.startCommand();
+        assert.deepEqual(await sandbox.commandExited, { kind: "exited", code: 3 });
+        assert.equal(await text(sandbox.stdout), "command secret\n");
+        assert.throws(() => sandbox.startCommand(), /started before/);
+      } finally {
+        await sandbox.destroy();
+      }
+    });
+
+    test("a sandbox with companions outlives its command, and signals reach the command alone", async () => {
+      const sandbox = await accompanied(
+        "trap '' TERM; trap 'echo term' TERM; echo up; while true; do sleep 0.01; done",
+        {
+          companion: "trap 'exit 9' TERM; echo up; while true; do sleep 0.01; done",
+        },
+      );
+      try {
+        await sandbox.start();
+        sandbox.startCommand();
+        await Promise.all([
+          untilOutput(sandbox.stdout, "up"),
+          sandbox.companionOutput && untilOutput(sandbox.companionOutput, "up"),
+        ]);
+
+        sandbox.signal("SIGTERM");
+        await untilOutput(sandbox.stdout, "term");
+        sandbox.signal("SIGKILL");
+
+        assert.deepEqual(await sandbox.commandExited, { kind: "signaled", signal: "SIGKILL" });
+        const [companionExit = Promise.reject(new Error("it has a companion"))] = sandbox.companionExits;
+        const stillRuns = run(specOf(shell("true"))).then(() => "runs");
+        assert.equal(await Promise.race([companionExit, stillRuns]), "runs");
+        await sandbox.destroy();
+        assert.deepEqual(await companionExit, { kind: "destroyed" });
+      } finally {
+        await sandbox.destroy();
+      }
+    });
+
+    test("a companion that cannot be run tells so as a shell does", async () => {
+      const sandbox = await accompanied("true", { companion: "" });
+      await sandbox.destroy();
+      const missing = await driver.create(
+        specOf(shell("true"), { companions: { programs: ["/nonexistent/extension"], hiddenVariables: [] } }),
+      );
+      try {
+        await missing.start();
+
+        if (suite.hasNamespaces) {
+          assert.deepEqual(await Promise.all(missing.companionExits), [{ kind: "exited", code: 127 }]);
+        } else {
+          assert.deepEqual(await Promise.all(missing.companionExits), [{ kind: "destroyed" }]);
+        }
+      } finally {
+        await missing.destroy();
+      }
+    });
+
+    test("a connection reaches a listener inside; without one it is refused at once", async () => {
+      const script =
+        "import socket; s=socket.socket(); s.bind(('127.0.0.1',0)); s.listen(); print(s.getsockname()[1],flush=True);" +
+        "c=s.accept()[0]; c.sendall(b'hello '+c.recv(9))";
+      const sandbox = await driver.create(specOf(["/usr/bin/python3", "-c", script]));
+      try {
+        await sandbox.start();
+        const port = Number(await untilOutput(sandbox.stdout, "\n"));
+
+        const socket = new Socket({ fd: sandbox.connect(port) });
+        socket.end("you");
+
+        assert.equal(await text(socket), "hello you");
+        await sandbox.commandExited;
+        assert.throws(() => sandbox.connect(port));
+        assert.throws(() => sandbox.connect(0), RangeError);
       } finally {
         await sandbox.destroy();
       }

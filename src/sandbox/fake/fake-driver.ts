@@ -25,6 +25,7 @@ import { listenOnLoopback } from "../linux/loopback.ts";
 import { SafeDriver } from "../safe-driver.ts";
 import type { FakeBody, FakeSurroundings } from "./body.ts";
 import { FakeChildProcess } from "./child-process.ts";
+import { FakeCompanions } from "./companions.ts";
 import { ScriptedProcess } from "./scripted-process.ts";
 import type { FakeCommand } from "./scripted-process.ts";
 
@@ -56,6 +57,7 @@ export class FakeDriver extends SafeDriver {
   readonly #options: FakeDriverOptions;
   readonly #sandboxes = new Map<SandboxId, FakeSandbox>();
   readonly #tmpDirectories = new Map<string, string>();
+  readonly #egressLists = new Set<string>();
   #tmpRoot: string | undefined;
   #volumesMade = 0;
 
@@ -84,8 +86,8 @@ export class FakeDriver extends SafeDriver {
     const tmp = "volume" in spec.tmp ? spec.tmp.volume : this.#createVolume(spec.id, spec.tmp.sizeMiB);
     const tmpDirectory = this.#tmpDirectories.get(tmp.id);
     if (tmpDirectory === undefined) throw new Error(`volume ${tmp.id} does not exist`);
-    const command = this.#options.commands?.[spec.argv[0]];
-    const sandbox = new FakeSandbox({ spec, tmp, tmpDirectory, command }, async (keepTmp) => {
+    const commands = this.#options.commands ?? {};
+    const sandbox = new FakeSandbox({ spec, tmp, tmpDirectory, commands }, async (keepTmp) => {
       this.#sandboxes.delete(spec.id);
       if (!keepTmp) await this.removeVolume(tmp);
     });
@@ -100,8 +102,13 @@ export class FakeDriver extends SafeDriver {
     return Promise.resolve();
   }
 
-  override prepareEgressList(): Promise<void> {
+  override prepareEgressList(ranges: readonly string[]): Promise<void> {
+    this.#egressLists.add(ranges.join());
     return Promise.resolve();
+  }
+
+  override hasEgressList(ranges: readonly string[]): boolean {
+    return this.#egressLists.has(ranges.join());
   }
 
   protected override shutDown(): Promise<void> {
@@ -124,7 +131,7 @@ interface FakeSandboxParts {
   readonly spec: SandboxSpec;
   readonly tmp: TmpVolume;
   readonly tmpDirectory: string;
-  readonly command: FakeCommand | undefined;
+  readonly commands: Readonly<Record<string, FakeCommand>>;
 }
 
 class FakeSandbox implements Sandbox {
@@ -132,6 +139,7 @@ class FakeSandbox implements Sandbox {
   readonly exited: Promise<SandboxExit>;
   readonly #parts: FakeSandboxParts;
   readonly #body: FakeBody;
+  readonly #companions: FakeCompanions | undefined;
   readonly #listeners: ReadonlyMap<number, { readonly fd: number; readonly port: number }>;
   readonly #untaken: Set<number>;
   readonly #mounts: Mount[];
@@ -157,11 +165,27 @@ class FakeSandbox implements Sandbox {
       portOf: (port) => this.#listenerOf(port).port,
       hostPathOf: (path) => this.#hostPathOf(path),
     };
-    this.#body =
-      parts.command === undefined
-        ? new FakeChildProcess(spec, surroundings)
-        : new ScriptedProcess(parts.command, spec, surroundings);
-    this.exited = this.#body.ended;
+    const bodyOf = (itsSpec: SandboxSpec): FakeBody => {
+      const command = parts.commands[itsSpec.argv[0]];
+      return command === undefined
+        ? new FakeChildProcess(itsSpec, surroundings)
+        : new ScriptedProcess(command, itsSpec, surroundings);
+    };
+    this.#body = bodyOf(spec);
+    this.#companions = spec.companions && new FakeCompanions(spec, spec.companions, bodyOf);
+    this.exited = this.#companions?.endedWith(this.#body) ?? this.#body.ended;
+  }
+
+  get companionOutput() {
+    return this.#companions?.output;
+  }
+
+  get commandExited(): Promise<SandboxExit> {
+    return this.#body.ended;
+  }
+
+  get companionExits(): readonly Promise<SandboxExit>[] {
+    return this.#companions?.exits ?? [];
   }
 
   get tmp(): TmpVolume {
@@ -199,7 +223,17 @@ class FakeSandbox implements Sandbox {
   }
 
   start(): Promise<void> {
-    return this.#body.start();
+    return this.#companions?.start() ?? this.#body.start();
+  }
+
+  startCommand(): void {
+    // A command that cannot be started ends at once, as its body tells.
+    this.#body.start().catch(() => undefined);
+  }
+
+  /** Ports that nobody asked to be translated are the host's own. */
+  connect(port: number): number {
+    return libc.connectToLoopback(this.#listeners.get(port)?.port ?? port);
   }
 
   attach(mount: Mount): void {
@@ -230,11 +264,13 @@ class FakeSandbox implements Sandbox {
     this.#isFrozen = true;
     this.#freezes++;
     this.#body.freeze();
+    this.#companions?.freeze();
   }
 
   thaw(): void {
     this.#isFrozen = false;
     this.#body.thaw();
+    this.#companions?.thaw();
   }
 
   signal(signal: "SIGTERM" | "SIGKILL"): void {
@@ -247,6 +283,7 @@ class FakeSandbox implements Sandbox {
 
   async destroy(options: { readonly keepTmp?: boolean } = {}): Promise<void> {
     this.#body.kill();
+    this.#companions?.kill();
     await this.exited;
     for (const port of this.#untaken) libc.close(this.#listenerOf(port).fd);
     this.#untaken.clear();

@@ -72,6 +72,11 @@ export function unshareFileSystemAttributes(): void {
   unshare(CLONE_FS);
 }
 
+/** Gives the calling thread a network namespace of its own, with a loopback device that is down. */
+export function unshareNetwork(): void {
+  unshare(CLONE_NEWNET);
+}
+
 /** Gives the calling thread a mount namespace of its own, a copy of the current one. */
 export function unshareMounts(): void {
   unshare(CLONE_NEWNS);
@@ -147,6 +152,7 @@ export function tryLock(fd: number): boolean {
 
 const AF_INET = 2;
 const SOCK_CLOEXEC = 0o2000000;
+const SOCK_NONBLOCK = 0o4000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 export const SOCK_STREAM = 1;
@@ -178,15 +184,55 @@ export function socket(type: typeof SOCK_STREAM | typeof SOCK_DGRAM): number {
 /** Binds to 127.0.0.1; port 0 takes a free one. Returns the port. */
 export function bindLoopback(fd: number, port: number): number {
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, new Int32Array([1]), 4);
+  const address = loopbackAddress(port);
+  bindCall(fd, address, address.byteLength);
+  getsockname(fd, address, new Uint32Array([address.byteLength]));
+  return new DataView(address.buffer).getUint16(2);
+}
+
+/** struct sockaddr_in: the family in the machine's order (both architectures are little-endian), the rest as on the wire. */
+function loopbackAddress(port: number): Uint8Array<ArrayBuffer> {
   const address = new Uint8Array(16);
   const view = new DataView(address.buffer);
-  // struct sockaddr_in: the family in the machine's order (both architectures are little-endian), the rest as on the wire.
   view.setUint16(0, AF_INET, true);
   view.setUint16(2, port);
   view.setUint32(4, 0x7f00_0001);
-  bindCall(fd, address, address.byteLength);
-  getsockname(fd, address, new Uint32Array([address.byteLength]));
-  return view.getUint16(2);
+  return address;
+}
+
+const connectCall = checked<[number, Uint8Array, number]>(
+  "connect",
+  library.func("int connect(int fd, const void *address, uint length)"),
+);
+
+const getpeername = checked<[number, Uint8Array, Uint32Array]>(
+  "getpeername",
+  library.func("int getpeername(int fd, _Out_ void *address, _Inout_ uint *length)"),
+);
+
+/**
+ * A socket that is connected to a port of 127.0.0.1. Over the loopback device the kernel shakes hands while the call lasts,
+ * without the listener's doing; where nobody listens, or the listener's queue is full, it throws at once.
+ */
+export function connectToLoopback(port: number): number {
+  const fd = socketCall(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  try {
+    const address = loopbackAddress(port);
+    connectWithoutWaiting(fd, address);
+    getpeername(fd, address, new Uint32Array([address.byteLength]));
+    return fd;
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
+}
+
+function connectWithoutWaiting(fd: number, address: Uint8Array): void {
+  try {
+    connectCall(fd, address, address.byteLength);
+  } catch (error) {
+    if (!(error instanceof SystemCallError) || error.code !== "EINPROGRESS") throw error;
+  }
 }
 
 const ioctl = checked<[number, number, Uint8Array]>(

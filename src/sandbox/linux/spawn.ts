@@ -13,7 +13,9 @@ export interface SpawnOrder {
   readonly program: string;
   readonly args: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
-  /** Become the child's descriptors 1, 2, 3, … Its descriptor 0 reads nothing; it inherits no others. */
+  /** Becomes the child's descriptor 0, which reads nothing without it. */
+  readonly input?: number | undefined;
+  /** Become the child's descriptors 1, 2, 3, …; it inherits no others. */
   readonly outputs: readonly number[];
 }
 
@@ -79,11 +81,12 @@ const posixSpawn = checked<
 );
 
 /** Returns the child's pid. It leads a process group of its own: what a terminal sends the worker does not reach it. */
-export function spawnProcess({ program, args, environment, outputs }: SpawnOrder): number {
+export function spawnProcess({ program, args, environment, input, outputs }: SpawnOrder): number {
   const actions = new Uint8Array(fileActionsBytes);
   actionsInit(actions);
   try {
-    actionsAddOpen(actions, 0, "/dev/null", 0, 0);
+    if (input === undefined) actionsAddOpen(actions, 0, "/dev/null", 0, 0);
+    else actionsAddDup2(actions, input, 0);
     for (const [index, fd] of outputs.entries()) actionsAddDup2(actions, fd, index + 1);
     const attributes = new Uint8Array(attributesBytes);
     attributesInit(attributes);

@@ -20,9 +20,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, posix } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Mount } from "../contract.ts";
 import * as libc from "../linux/libc.ts";
-import { initPath, sandboxUser } from "./config.ts";
+import { companionsPath, initPath, sandboxUser } from "./config.ts";
 
 /** Places that Lambda's environment has. */
 const standardPoints = ["/opt", "/var/lang", "/var/rapid", "/var/runtime", "/var/task"];
@@ -53,6 +54,8 @@ const authorityPaths = [
   "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
   "/etc/ssl/cert.pem",
 ];
+
+const companionsSource = fileURLToPath(new URL("companions.sh", import.meta.url));
 
 const initSources = ["/usr/bin/tini-static", "/usr/local/bin/tini-static"];
 
@@ -136,7 +139,10 @@ function prepareEtc(root: string): Mount[] {
     "nobody:x:65534:65534:Nobody:/:/sbin/nologin",
   ]);
   write("etc/group", ["root:x:0:", `${name}:x:${gid}:`, "nobody:x:65534:"]);
-  write("etc/hosts", ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"]);
+  write("etc/hosts", [
+    "127.0.0.1 localhost sandbox.localdomain sandbox.local sandbox",
+    "::1 localhost ip6-localhost ip6-loopback",
+  ]);
   write("etc/nsswitch.conf", [
     "passwd: files",
     "group: files",
@@ -171,8 +177,8 @@ function prepareEtc(root: string): Mount[] {
 }
 
 /**
- * Device nodes that hold no state, and the init of every sandbox (statically linked, since an image may lack a libc):
- * in a directory of its own, so that it is mounted without `nodev`.
+ * Device nodes that hold no state, the init of every sandbox (statically linked, since an image may lack a libc) and the
+ * script that starts companions: in a directory of its own, so that it is mounted without `nodev`.
  */
 function prepareDevices(stateDirectory: string): string {
   const directory = join(stateDirectory, "dev");
@@ -197,6 +203,7 @@ function prepareDevices(stateDirectory: string): string {
   const init = join(directory, posix.basename(initPath));
   copyFileSync(source, init);
   chmodSync(init, 0o755);
+  copyFileSync(companionsSource, join(directory, posix.basename(companionsPath)));
   requireUsableDevices(directory);
   return directory;
 }
