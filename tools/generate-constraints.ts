@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 import type { Constraint, Constraints } from "../src/aws/wire/constraints.ts";
 import type { Shape } from "../src/aws/wire/shapes.ts";
 import { isStructure, ShapeCompiler } from "../src/aws/wire/shapes.ts";
+import { listedRuntimes } from "../src/runtimes/identifiers.ts";
 
 interface Model {
   readonly shapes: Readonly<
@@ -24,11 +25,23 @@ interface Model {
 interface Overrides {
   /** Replaces or adds a shape; `undefined` drops its constraints. */
   readonly shapes: Readonly<Record<string, Constraint | undefined>>;
+  /** Members that the model gives no constraint of their own: structure → member → shape. */
+  readonly members?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Patterns that AWS was recorded to answer with in place of the model's. */
   readonly recordedPatterns?: Readonly<Record<string, string>>;
 }
 
 const regionPattern = String.raw`(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}`;
+
+/** In the order in which AWS lists them when a filter names another one. */
+const layerRuntimes =
+  "ruby3.5 ruby2.6 dotnetcore1.0 python3.7 nodejs8.10 nasa ruby2.7 python2.7-greengrass dotnetcore2.0 python3.8 java21 " +
+  "dotnet6 dotnetcore2.1 python3.9 java11 nodejs6.10 provided dotnetcore3.1 dotnet8 java25 java17 nodejs nodejs4.3 " +
+  "java8.al2 go1.x dotnet10 nodejs20.x go1.9 byol nodejs10.x provided.al2023 nodejs22.x python3.10 java8 nodejs12.x " +
+  "python3.11 nodejs24.x nodejs8.x python3.12 nodejs14.x nodejs8.9 nodejs26.x python3.13 python3.14 nodejs16.x " +
+  "python3.15 provided.al2 nodejs4.3-edge nodejs18.x ruby3.2 python3.4 ruby3.3 ruby3.4 ruby2.5 python3.6 python2.7";
+/** In the newest service model, though not yet in that list. */
+const newestRuntimes = "java11.al2023 java17.al2023 java8.al2023 ruby4.0";
 
 const lambdaOverrides: Overrides = {
   shapes: {
@@ -41,6 +54,15 @@ const lambdaOverrides: Overrides = {
     AllowMethodsList: { type: "list", min: 0, max: 6, item: "Method" },
     AllowOriginsList: { type: "list", min: 0, max: 100, item: "Origin" },
     ArchitecturesList: { type: "list", min: 1, max: 1, item: "Architecture" },
+    // Layers may name what functions may not; AWS's text lists what functions may.
+    CompatibleRuntimes: {
+      type: "list",
+      min: 0,
+      max: 15,
+      enum: listedRuntimes,
+      unlisted: `${layerRuntimes} ${newestRuntimes}`.split(" "),
+    },
+    LayerRuntime: { type: "string", enum: layerRuntimes.split(" "), unlisted: newestRuntimes.split(" ") },
     CompatibleArchitectures: { type: "list", min: 0, max: 2, item: "Architecture" },
     EnvironmentVariables: { type: "map", key: "EnvironmentVariableName" },
     FunctionResponseTypeList: { type: "list", min: 0, max: 1, item: "FunctionResponseType" },
@@ -51,6 +73,10 @@ const lambdaOverrides: Overrides = {
     SigningProfileVersionArns: { type: "list", min: 1, max: 20, item: "Arn" },
     SubnetIds: { type: "list", min: 0, max: 16, item: "SubnetId" },
     Topics: { type: "list", min: 1, max: 1, item: "Topic" },
+  },
+  members: {
+    ListLayersRequest: { CompatibleRuntime: "LayerRuntime" },
+    ListLayerVersionsRequest: { CompatibleRuntime: "LayerRuntime" },
   },
   recordedPatterns: {
     NamespacedFunctionName:
@@ -140,7 +166,7 @@ function extract(target: Target): Constraints {
     const isOverridden = name in target.overrides.shapes;
     const found = isOverridden ? target.overrides.shapes[name] : model.shapes[name];
     if (found === undefined || found.type === "structure") return false;
-    const { type, min, max, enum: values, item, key, value, isItemRequired } = found as Constraint;
+    const { type, min, max, enum: values, unlisted, item, key, value, isItemRequired } = found as Constraint;
     const pattern = target.overrides.recordedPatterns?.[name] ?? found.pattern;
     const regex = pattern === undefined ? undefined : portedPattern(pattern);
     shapes[name] = {
@@ -150,6 +176,7 @@ function extract(target: Target): Constraints {
       ...(pattern !== undefined && { pattern }),
       ...(regex !== undefined && { regex }),
       ...(values !== undefined && { enum: values }),
+      ...(unlisted !== undefined && { unlisted }),
       ...(item !== undefined && { item }),
       ...(key !== undefined && { key }),
       ...(value !== undefined && { value }),
@@ -163,7 +190,8 @@ function extract(target: Target): Constraints {
   const members: Record<string, Record<string, string>> = {};
   const required: Record<string, readonly string[]> = {};
   for (const structure of [...inputStructures(target.schemas)].toSorted()) {
-    const constrained = Object.entries(model.members[structure] ?? {}).filter(([, shape]) => take(shape));
+    const named = { ...model.members[structure], ...target.overrides.members?.[structure] };
+    const constrained = Object.entries(named).filter(([, shape]) => take(shape));
     if (constrained.length > 0) members[structure] = Object.fromEntries(constrained);
     const needed = model.shapes[structure]?.required ?? [];
     if (needed.length > 0) required[structure] = needed;

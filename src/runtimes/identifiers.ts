@@ -6,7 +6,7 @@
 import type { RuntimeFamily } from "./contract.ts";
 
 /** In the order in which AWS lists them when it refuses an unknown one. */
-const listedRuntimes = [
+export const listedRuntimes = [
   "nodejs20.x",
   "python3.14",
   "provided.al2023",
