@@ -15,12 +15,12 @@ import type { Frontend } from "./frontend/contract.ts";
 import { FunctionDirectory } from "./frontend/function-directory.ts";
 import { InvocationFrontend } from "./frontend/invocation-frontend.ts";
 import type { AttachedWorker } from "./placement/worker-fleet.ts";
-import { FixedWindow } from "./scaling/keep-alive.ts";
 import type { Provisioning } from "./scaling/contract.ts";
+import { FixedWindow } from "./scaling/keep-alive.ts";
 import { PoolKeeper, type ResolveRuntime } from "./scaling/pool-keeper.ts";
-
 import { Provisioner } from "./scaling/provisioner.ts";
 import { ProvisioningRecords } from "./scaling/provisioning-records.ts";
+
 export interface DataPlaneOptions {
   readonly engine: Pick<Engine, "records" | "blobs">;
   readonly clock: Clock;
@@ -42,9 +42,9 @@ export interface DataPlaneOptions {
 
 export interface DataPlane {
   readonly frontend: Frontend;
+  readonly provisioning: Provisioning;
   /** Takes a worker into service; when it is lost, attach the next one. */
   attachWorker(connect: (listener: WorkerListener) => Promise<Worker>): Promise<AttachedWorker>;
-  readonly provisioning: Provisioning;
   /** Who signs with this key; undefined when no living environment has it. */
   credentialsOf(accessKeyId: string): EnvironmentIdentity | undefined;
   environment(id: string): EnvironmentIdentity | undefined;
@@ -86,35 +86,38 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
     environmentLifeMsMax: config.environmentLifeMsMax,
     onShares: (scope, functionArn, shares) => counting.setProvisioned(scope, functionArn, shares),
   });
+  const wishes = new ProvisioningRecords((scope, functionArn) =>
+    provisioner.setWishes(scope, functionArn, wishes.of(functionArn)),
+  );
   const directory = new FunctionDirectory({
     onFunction(functionArn, record, live) {
       counting.setReserved(record.scope, functionArn, record.reservedConcurrency);
       assignment.retain(functionArn, live);
+      provisioner.setLive(record.scope, functionArn, live);
       pools.changed();
     },
     onDeleted(functionArn, scope) {
-  const wishes = new ProvisioningRecords((scope, functionArn) =>
-    provisioner.setWishes(scope, functionArn, wishes.of(functionArn)),
-  );
+      provisioner.setLive(scope, functionArn, []);
       counting.forget(scope, functionArn);
       assignment.retain(functionArn, []);
       pools.changed();
     },
-      provisioner.setLive(record.scope, functionArn, live);
   });
+  await wishes.follow(engine.records);
   await directory.follow(engine.records);
 
-      provisioner.setLive(scope, functionArn, []);
   return {
     frontend: new InvocationFrontend({ clock, directory, counting, assignment, onUsage: options.onUsage }),
     attachWorker: (connect) => assignment.attach((listener) => connect({ ...listener, onLogs: options.onLogs })),
     credentialsOf: (accessKeyId) => assignment.credentialsOf(accessKeyId),
     environment: (id) => assignment.environment(id),
-  await wishes.follow(engine.records);
     environments: () => fromAll(assignment.workers, (worker) => worker.environments()),
+    provisioning: provisioner,
     pools: () => fromAll(assignment.workers, (worker) => worker.pools()),
     async close() {
       directory.close();
+      wishes.close();
+      provisioner.close();
       pools.close();
       await assignment.close();
     },
@@ -125,6 +128,3 @@ async function fromAll<T>(workers: readonly Worker[], ask: (worker: Worker) => P
   const answers = await Promise.all(workers.map((worker) => ask(worker).catch(() => [])));
   return answers.flat();
 }
-    provisioning: provisioner,
-      wishes.close();
-      provisioner.close();

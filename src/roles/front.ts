@@ -21,8 +21,8 @@ import { lambdaModel, logsModel, stsModel } from "../aws/models.ts";
 import { createStsHandlers } from "../aws/sts/handlers.ts";
 import { accessKeysOf } from "../config/parse.ts";
 import type { Config } from "../config/settings.ts";
-import { Functions } from "../control-plane/functions/functions.ts";
 import { Concurrency } from "../control-plane/concurrency/concurrency.ts";
+import { Functions } from "../control-plane/functions/functions.ts";
 import { FunctionPolicies } from "../control-plane/policies/function-policies.ts";
 import { systemClock } from "../core/clock.ts";
 import { openDataPlane } from "../data-plane/data-plane.ts";
@@ -93,9 +93,15 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
       model: lambdaModel(),
       handlers: createLambdaHandlers({
         functions,
+        concurrency: new Concurrency({
+          records: engine.records,
+          functions,
+          clock,
+          accountConcurrency: config.accountConcurrency,
+        }),
         frontend: dataPlane.frontend,
         provisioning: dataPlane.provisioning,
-        host: { architecture: process.arch === "arm64" ? "arm64" : "x86_64", runtimes, variables, mappings },
+        host: { architecture: process.arch === "arm64" ? "arm64" : "x86_64", runtimes },
         codeLinks,
         policies: new FunctionPolicies({ records: engine.records, functions, newId: randomUUID }),
       }),
@@ -103,12 +109,6 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
     { model: logsModel(), handlers: logsHandlers({ logs, clock }) },
     {
       model: stsModel(),
-        concurrency: new Concurrency({
-          records: engine.records,
-          functions,
-          clock,
-          accountConcurrency: config.accountConcurrency,
-        }),
       handlers: createStsHandlers({
         roleOf: async (scope, functionArn) =>
           (await functions.find(scope, functionArn.split(":")[6] ?? ""))?.latest.role,

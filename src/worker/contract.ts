@@ -136,11 +136,11 @@ export interface EnvironmentInfo {
   readonly functionArn: string;
   readonly functionVersion: string;
   readonly state: EnvironmentState;
+  readonly initializationType: EnvironmentSpec["initializationType"];
   readonly createdAtMs: number;
   readonly invocations: number;
   readonly memoryBytes: number;
   readonly sandboxId: string;
-  readonly initializationType: EnvironmentSpec["initializationType"];
 }
 
 /** How many booted sandboxes of one class should stand ready. */

@@ -42,11 +42,11 @@ export class LambdaBench implements AsyncDisposable {
   /** What the frontend was asked. */
   readonly invocations: InvokeRequest[] = [];
   outcome: InvokeOutcome = { kind: "not-ready", state: "Pending", reason: "" };
+  /** What the data plane says of every configuration. */
+  provisioning: ProvisioningStatus = { status: "IN_PROGRESS", allocated: 0, available: 0 };
   readonly #directory: string;
   readonly #handlers: Readonly<Record<string, (input: never, context: CallContext) => unknown>>;
 
-  /** What the data plane says of every configuration. */
-  provisioning: ProvisioningStatus = { status: "IN_PROGRESS", allocated: 0, available: 0 };
   /** `runtimes` are those that are installed. */
   static async open(runtimes: readonly string[] = ["nodejs24.x"]): Promise<LambdaBench> {
     const directory = await mkdtemp(join(tmpdir(), "hearth-lambda-"));
@@ -83,14 +83,15 @@ export class LambdaBench implements AsyncDisposable {
     const installed = new Map(runtimes.map((identifier) => [identifier, { version: "24.20.0" }]));
     this.#handlers = createLambdaHandlers({
       functions: this.functions,
+      concurrency: new Concurrency({
+        records: this.engine.records,
+        functions: this.functions,
+        clock,
+        accountConcurrency: 1000,
+      }),
       frontend,
       provisioning: { status: () => this.provisioning },
-      host: {
-        architecture: "x86_64",
-        runtimes: { find: (identifier) => installed.get(identifier) },
-        variables: new FunctionVariables(keyring, { ignoresUnknownKeys: mappings.ignored.has("KMSKeyArn") }),
-        mappings,
-      },
+      host: { architecture: "x86_64", runtimes: { find: (identifier) => installed.get(identifier) } },
       codeLinks: this.codeLinks,
       policies: new FunctionPolicies({ records: this.engine.records, functions: this.functions, newId }),
     });
@@ -106,12 +107,6 @@ export class LambdaBench implements AsyncDisposable {
   async create(name: string, overrides: object = {}): Promise<Record<string, unknown>> {
     await this.call("CreateFunction", { ...validRequest(name), ...overrides });
     return this.untilSettled(name);
-      concurrency: new Concurrency({
-        records: this.engine.records,
-        functions: this.functions,
-        clock,
-        accountConcurrency: 1000,
-      }),
   }
 
   async untilSettled(name: string, scope = context().scope): Promise<Record<string, unknown>> {

@@ -3,16 +3,16 @@ import type { Handlers } from "../service.ts";
 import { getAccountSettings } from "./account.ts";
 import { deleteFunctionConcurrency, getFunctionConcurrency, putFunctionConcurrency } from "./concurrency.ts";
 import { createFunction } from "./create-function.ts";
+import { deleteFunction } from "./delete-function.ts";
+import { invoke } from "./invoke.ts";
+import type { LambdaServices } from "./lambda-services.ts";
+import { addPermission, getPolicy, removePermission } from "./permissions.ts";
 import {
   deleteProvisionedConcurrencyConfig,
   getProvisionedConcurrencyConfig,
   listProvisionedConcurrencyConfigs,
   putProvisionedConcurrencyConfig,
 } from "./provisioned-concurrency.ts";
-import { deleteFunction } from "./delete-function.ts";
-import { invoke } from "./invoke.ts";
-import type { LambdaServices } from "./lambda-services.ts";
-import { addPermission, getPolicy, removePermission } from "./permissions.ts";
 import { getFunction, getFunctionConfiguration, listFunctions } from "./read-functions.ts";
 import { openToOtherAccounts } from "./resource-access.ts";
 import { deleteResourcePolicy, getResourcePolicy, putResourcePolicy } from "./resource-policy.ts";
@@ -25,28 +25,29 @@ export function createLambdaHandlers(services: LambdaServices): Handlers {
     CreateFunction: createFunction(services),
     DeleteFunction: deleteFunction(services),
     DeleteFunctionConcurrency: deleteFunctionConcurrency(services),
+    DeleteProvisionedConcurrencyConfig: deleteProvisionedConcurrencyConfig(services),
     DeleteResourcePolicy: deleteResourcePolicy(services),
     GetAccountSettings: getAccountSettings(services),
     GetFunction: getFunction(services),
     GetFunctionConcurrency: getFunctionConcurrency(services),
     GetFunctionConfiguration: getFunctionConfiguration(services),
     GetPolicy: getPolicy(services),
+    GetProvisionedConcurrencyConfig: getProvisionedConcurrencyConfig(services),
     GetResourcePolicy: getResourcePolicy(services),
     Invoke: invoke(services),
     ListFunctions: listFunctions(services),
+    ListProvisionedConcurrencyConfigs: listProvisionedConcurrencyConfigs(services),
     ListTags: listTags(services),
     PutFunctionConcurrency: putFunctionConcurrency(services),
+    PutProvisionedConcurrencyConfig: putProvisionedConcurrencyConfig(services),
     PutResourcePolicy: putResourcePolicy(services),
     RemovePermission: removePermission(services),
     TagResource: tagResource(services),
-    DeleteProvisionedConcurrencyConfig: deleteProvisionedConcurrencyConfig(services),
-    DeleteLayerVersion: deleteLayerVersion(services),
     UntagResource: untagResource(services),
     UpdateFunctionCode: updateFunctionCode(services),
     UpdateFunctionConfiguration: updateFunctionConfiguration(services),
   };
   return openToOtherAccounts(handlers, services);
-    GetProvisionedConcurrencyConfig: getProvisionedConcurrencyConfig(services),
 }
 
 const refusedMembers =
@@ -59,12 +60,7 @@ const refusedMembers =
  */
 export const partial: Readonly<Record<string, string>> = {
   CreateFunction: `Zip packages sent with the request; no S3 location, no image, no \`Publish\`, the host's architecture only. ${refusedMembers}`,
-    PublishLayerVersion: publishLayerVersion(services),
-    ListVersionsByFunction: listVersionsByFunction(services),
-    PublishVersion: publishVersion(services),
-    ListProvisionedConcurrencyConfigs: listProvisionedConcurrencyConfigs(services),
   UpdateFunctionCode: "Zip packages sent with the request; no S3 location, no image, no `Publish`.",
-    PutProvisionedConcurrencyConfig: putProvisionedConcurrencyConfig(services),
   UpdateFunctionConfiguration: refusedMembers,
   AddPermission:
     "What is granted to other accounts is obeyed; a function's own account may do everything. Nothing is refused for being public.",
