@@ -7,7 +7,12 @@
  * https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
  */
 import type { Clock } from "../../core/clock.ts";
-import { latestVersion, type AliasRecord, type ProvisionedConcurrencyRecord } from "../../core/function-record.ts";
+import {
+  latestVersion,
+  type AliasRecord,
+  type FunctionRecord,
+  type ProvisionedConcurrencyRecord,
+} from "../../core/function-record.ts";
 import { Gate } from "../../core/gate.ts";
 import type { Scope } from "../../core/identity.ts";
 import { invariant } from "../../core/invariant.ts";
@@ -15,7 +20,6 @@ import type { Records } from "../../engine/contract.ts";
 import { FunctionParts } from "../functions/function-parts.ts";
 import { FunctionStore } from "../functions/function-store.ts";
 import type { Functions } from "../functions/functions.ts";
-import { reserved as withReserve } from "../functions/life-cycle.ts";
 import { functionNotFound } from "../functions/refusals.ts";
 import {
   aliasNotFound,
@@ -96,7 +100,7 @@ export class Concurrency {
         if (unreserved - reserve < unreservedConcurrencyMin) throw reserveTooLarge();
         if (reserve < provisioned) throw reserveBelowProvisioned(reserve, provisioned);
       }
-      await this.#store.modify(scope, name, (record) => withReserve(record, reserve));
+      await this.#store.modify(scope, name, (record) => reserving(record, reserve));
     });
   }
 
@@ -193,4 +197,8 @@ export class Concurrency {
     const records = await this.#provisioned.list(scope, name);
     return records.reduce((sum, { requested }) => sum + requested, 0);
   }
+}
+
+function reserving({ reservedConcurrency: _before, ...record }: FunctionRecord, reserve?: number): FunctionRecord {
+  return reserve === undefined ? record : { ...record, reservedConcurrency: reserve };
 }
