@@ -72,6 +72,16 @@ export interface LoggingConfig {
   readonly group: string;
 }
 
+/** Environment variables as they are kept: sealed, but for their names. */
+export interface SealedVariables {
+  /** `default`, or the ARN of the owner's key. */
+  readonly keyId: string;
+  /** Base64; see `secrets/keyring.ts`. */
+  readonly data: string;
+  /** In order. */
+  readonly names: readonly string[];
+}
+
 /** A layer version as a function uses it; the function keeps it when the layer version is deleted. */
 export interface LayerUse {
   readonly arn: string;
@@ -110,9 +120,8 @@ export interface FunctionConfiguration {
   readonly memoryMiB: number;
   readonly timeoutSeconds: number;
   readonly ephemeralStorageMiB: number;
-  readonly environment: Readonly<Record<string, string>>;
-  /** True once an environment was given, be it an empty one: AWS then shows it. */
-  readonly environmentDeclared?: boolean;
+  /** The function's variables; undefined until some were given, be they none: AWS then shows them. */
+  readonly environment?: SealedVariables;
   readonly architecture: "x86_64" | "arm64";
   readonly tracingMode: "PassThrough" | "Active";
   readonly logging: LoggingConfig;
@@ -130,6 +139,8 @@ export interface FunctionConfiguration {
   readonly codeDigest: string;
   readonly codeSha256: string;
   readonly codeSizeBytes: number;
+  /** Of the files in the zip; unknown of code that was stored by an earlier version of Hearth. */
+  readonly codeUnzippedBytes?: number;
   readonly state: FunctionState;
   readonly stateReason?: string;
   readonly stateReasonCode?: string;
@@ -146,6 +157,24 @@ export interface FunctionConfiguration {
   readonly generation: number;
 }
 
+/**
+ * A change of several records. It is written to the function's record first, and done by whoever finds it there, so that
+ * a crash in between neither loses nor repeats any of it.
+ */
+export type FunctionIntent = PublishIntent | RemoveIntent;
+
+/** A version gets a record of its own. */
+export interface PublishIntent {
+  readonly kind: "publish";
+  readonly configuration: FunctionConfiguration;
+}
+
+/** A version or an alias goes, with every part that has its qualifier. */
+export interface RemoveIntent {
+  readonly kind: "remove";
+  readonly qualifier: string;
+}
+
 export interface FunctionRecord {
   readonly scope: Scope;
   readonly name: string;
@@ -156,6 +185,9 @@ export interface FunctionRecord {
   readonly reservedConcurrency?: number;
   /** Highest version number that was ever published; numbers are not used again. */
   readonly lastVersion?: number;
+  /** The newest version while it is there, and the fingerprint of what was published: the same is not published again. */
+  readonly lastPublished?: { readonly version: string; readonly fingerprint: string };
+  readonly intent?: FunctionIntent;
   /** Whether invocations that come back to the function in a circle are stopped; AWS's default is Terminate. */
   readonly recursiveLoop?: "Allow" | "Terminate";
   /** The code signing configuration by which new code is judged. */

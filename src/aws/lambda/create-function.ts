@@ -6,7 +6,8 @@ import { unqualifiedFunctionNamed } from "./function-name.ts";
 import { settingsOfNew, zipOf } from "./function-settings.ts";
 import type { LambdaServices } from "./lambda-services.ts";
 import { validationError } from "./refusals.ts";
-import { refusePublishing, refuseUnsupportedSettings } from "./unsupported.ts";
+import { refuseUnsupportedSettings } from "./unsupported.ts";
+import { refusePublishTo } from "./versions.ts";
 
 /** Of a bare name; the service model bounds ARNs only. */
 const nameLengthMax = 64;
@@ -21,12 +22,23 @@ export function createFunction({
       const constraint = `Member must have length less than or equal to ${nameLengthMax}`;
       throw validationError(request.FunctionName ?? "", "functionName", constraint);
     }
-    const settings = settingsOfNew(name, request, host);
+    const settings = settingsOfNew(context.scope, name, request, host);
     refuseUnsupportedSettings(request);
-    refusePublishing(request);
+    refusePublishTo(request);
     const { scope } = context;
+    const layers = await functions.layers.resolve(scope, request.Layers ?? []);
     const zip = zipOf(request.Code);
-    const { latest } = await functions.create({ scope, name, settings, tags: request.Tags ?? {}, zip });
-    return showFunction(latest, { scope, runtimes: host.runtimes });
+    const tags = request.Tags ?? {};
+    const publish = request.Publish === true;
+    const { latest, published } = await functions.create({
+      scope,
+      name,
+      settings: { ...settings, layers },
+      tags,
+      zip,
+      publish,
+    });
+    // As AWS does: the version, under the function's own ARN.
+    return showFunction(published ?? latest, { scope, host });
   };
 }

@@ -1,7 +1,6 @@
 /** https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunction.html */
 import type { DeleteFunctionRequest, DeleteFunctionResponse } from "@aws-sdk/client-lambda";
 import { latestVersion } from "../../core/function-record.ts";
-import { functionNotFound } from "../../control-plane/functions/refusals.ts";
 import type { Handler } from "../service.ts";
 import { functionNamed } from "./function-name.ts";
 import type { LambdaServices } from "./lambda-services.ts";
@@ -14,9 +13,9 @@ export function deleteFunction({ functions }: LambdaServices): Handler<DeleteFun
     if (qualifier === latestVersion) {
       throw invalidParameter("$LATEST version cannot be deleted without deleting the function.");
     }
-    // No version can be published yet, so that none of that number or name is there.
-    if (qualifier !== undefined) throw functionNotFound(scope, name, qualifier);
-    await functions.delete(scope, name);
+    if (qualifier === undefined) await functions.delete(scope, name);
+    else if (/^\d+$/.test(qualifier)) await functions.deleteVersion(scope, name, qualifier);
+    else throw invalidParameter("Deletion of aliases is not currently supported.");
     return {};
   };
 }

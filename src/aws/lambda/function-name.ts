@@ -5,7 +5,6 @@ import { parseFunctionReference, type FunctionName, type FunctionReference } fro
 import { ApiError } from "../../core/errors.ts";
 import { latestVersion } from "../../core/function-record.ts";
 import { unreachable } from "../../core/invariant.ts";
-import { functionNotFound } from "../../control-plane/functions/refusals.ts";
 import type { CallContext } from "../service.ts";
 import { invalidParameter, onlyForFunctions, validationError } from "./refusals.ts";
 
@@ -60,15 +59,11 @@ export function unqualifiedFunctionNamed(
   return name;
 }
 
-/** For operations on what `$LATEST` is; no version can be published yet, so any other qualifier is unknown. */
-export function latestFunctionNamed(
-  call: Call,
-  operation: string,
-  functionName: string | undefined,
-  qualifierParameter?: string,
-): FunctionReference {
-  const reference = functionNamed(call, operation, functionName, qualifierParameter);
-  const { name, qualifier } = reference;
-  if (qualifier !== undefined && qualifier !== latestVersion) throw functionNotFound(call.scope, name, qualifier);
-  return reference;
+/** For operations on what `$LATEST` is. */
+export function latestFunctionNamed(call: Call, operation: string, functionName: string | undefined): FunctionName {
+  const { name, qualifier } = functionNamed(call, operation, functionName);
+  if (qualifier !== undefined && qualifier !== latestVersion) {
+    throw invalidParameter("Current operation does not support versions other than $LATEST.");
+  }
+  return name;
 }

@@ -1,11 +1,44 @@
 /** The operations of AWS Lambda that are here, one handler each. What is absent is refused by the wire. */
 import type { Handlers } from "../service.ts";
 import { getAccountSettings } from "./account.ts";
+import { createAlias, deleteAlias, getAlias, listAliases, updateAlias } from "./aliases.ts";
 import { deleteFunctionConcurrency, getFunctionConcurrency, putFunctionConcurrency } from "./concurrency.ts";
 import { createFunction } from "./create-function.ts";
 import { deleteFunction } from "./delete-function.ts";
+import {
+  deleteFunctionEventInvokeConfig,
+  getFunctionEventInvokeConfig,
+  listFunctionEventInvokeConfigs,
+  putFunctionEventInvokeConfig,
+  updateFunctionEventInvokeConfig,
+} from "./event-invoke-config.ts";
+import {
+  createEventSourceMapping,
+  deleteEventSourceMapping,
+  getEventSourceMapping,
+  listEventSourceMappings,
+  updateEventSourceMapping,
+} from "./event-source-mappings.ts";
+import {
+  createFunctionUrlConfig,
+  deleteFunctionUrlConfig,
+  getFunctionUrlConfig,
+  listFunctionUrlConfigs,
+  updateFunctionUrlConfig,
+} from "./function-urls.ts";
+import { getFunctionRecursionConfig, putFunctionRecursionConfig } from "./recursion.ts";
+import { getRuntimeManagementConfig, putRuntimeManagementConfig } from "./runtime-management.ts";
 import { invoke } from "./invoke.ts";
 import type { LambdaServices } from "./lambda-services.ts";
+import {
+  deleteLayerVersion,
+  getLayerVersion,
+  getLayerVersionByArn,
+  listLayers,
+  listLayerVersions,
+  publishLayerVersion,
+} from "./layers.ts";
+import { addLayerVersionPermission, getLayerVersionPolicy, removeLayerVersionPermission } from "./layers-permissions.ts";
 import { addPermission, getPolicy, removePermission } from "./permissions.ts";
 import {
   deleteProvisionedConcurrencyConfig,
@@ -18,40 +51,77 @@ import { openToOtherAccounts } from "./resource-access.ts";
 import { deleteResourcePolicy, getResourcePolicy, putResourcePolicy } from "./resource-policy.ts";
 import { listTags, tagResource, untagResource } from "./tags.ts";
 import { updateFunctionCode, updateFunctionConfiguration } from "./update-function.ts";
+import { listVersionsByFunction, publishVersion } from "./versions.ts";
 
 export function createLambdaHandlers(services: LambdaServices): Handlers {
   const handlers = {
+    AddLayerVersionPermission: addLayerVersionPermission(services),
     AddPermission: addPermission(services),
+    CreateAlias: createAlias(services),
+    CreateEventSourceMapping: createEventSourceMapping(services),
     CreateFunction: createFunction(services),
+    CreateFunctionUrlConfig: createFunctionUrlConfig(services),
+    DeleteAlias: deleteAlias(services),
+    DeleteEventSourceMapping: deleteEventSourceMapping(services),
     DeleteFunction: deleteFunction(services),
     DeleteFunctionConcurrency: deleteFunctionConcurrency(services),
+    DeleteFunctionEventInvokeConfig: deleteFunctionEventInvokeConfig(services),
+    DeleteFunctionUrlConfig: deleteFunctionUrlConfig(services),
     DeleteProvisionedConcurrencyConfig: deleteProvisionedConcurrencyConfig(services),
+    DeleteLayerVersion: deleteLayerVersion(services),
     DeleteResourcePolicy: deleteResourcePolicy(services),
     GetAccountSettings: getAccountSettings(services),
+    GetAlias: getAlias(services),
+    GetEventSourceMapping: getEventSourceMapping(services),
     GetFunction: getFunction(services),
     GetFunctionConcurrency: getFunctionConcurrency(services),
-    GetFunctionConfiguration: getFunctionConfiguration(services),
-    GetPolicy: getPolicy(services),
+    GetFunctionEventInvokeConfig: getFunctionEventInvokeConfig(services),
+    GetFunctionRecursionConfig: getFunctionRecursionConfig(services),
+    GetFunctionUrlConfig: getFunctionUrlConfig(services),
     GetProvisionedConcurrencyConfig: getProvisionedConcurrencyConfig(services),
+    GetFunctionConfiguration: getFunctionConfiguration(services),
+    GetLayerVersion: getLayerVersion(services),
+    GetLayerVersionByArn: getLayerVersionByArn(services),
+    GetLayerVersionPolicy: getLayerVersionPolicy(services),
+    GetPolicy: getPolicy(services),
     GetResourcePolicy: getResourcePolicy(services),
+    GetRuntimeManagementConfig: getRuntimeManagementConfig(services),
     Invoke: invoke(services),
+    ListAliases: listAliases(services),
+    ListEventSourceMappings: listEventSourceMappings(services),
+    ListFunctionEventInvokeConfigs: listFunctionEventInvokeConfigs(services),
+    ListFunctionUrlConfigs: listFunctionUrlConfigs(services),
     ListFunctions: listFunctions(services),
-    ListProvisionedConcurrencyConfigs: listProvisionedConcurrencyConfigs(services),
+    ListLayers: listLayers(services),
+    ListLayerVersions: listLayerVersions(services),
     ListTags: listTags(services),
+    ListVersionsByFunction: listVersionsByFunction(services),
+    PublishLayerVersion: publishLayerVersion(services),
+    PublishVersion: publishVersion(services),
+    ListProvisionedConcurrencyConfigs: listProvisionedConcurrencyConfigs(services),
     PutFunctionConcurrency: putFunctionConcurrency(services),
+    PutFunctionEventInvokeConfig: putFunctionEventInvokeConfig(services),
+    PutFunctionRecursionConfig: putFunctionRecursionConfig(services),
     PutProvisionedConcurrencyConfig: putProvisionedConcurrencyConfig(services),
     PutResourcePolicy: putResourcePolicy(services),
+    PutRuntimeManagementConfig: putRuntimeManagementConfig(services),
+    RemoveLayerVersionPermission: removeLayerVersionPermission(services),
     RemovePermission: removePermission(services),
     TagResource: tagResource(services),
     UntagResource: untagResource(services),
+    UpdateAlias: updateAlias(services),
+    UpdateEventSourceMapping: updateEventSourceMapping(services),
     UpdateFunctionCode: updateFunctionCode(services),
     UpdateFunctionConfiguration: updateFunctionConfiguration(services),
+    UpdateFunctionEventInvokeConfig: updateFunctionEventInvokeConfig(services),
+    UpdateFunctionUrlConfig: updateFunctionUrlConfig(services),
   };
   return openToOtherAccounts(handlers, services);
 }
 
 const refusedMembers =
-  "Refused by name: `VpcConfig`, `DeadLetterConfig`, `KMSKeyArn`, `TracingConfig` Active, `Layers`, `FileSystemConfigs`, " +
+  "`KMSKeyArn`, `VpcConfig` and `FileSystemConfigs` need the owner's mapping (docs/configuration.md); `TracingConfig` Active " +
+  "samples, and nothing records traces. Refused by name: `DeadLetterConfig`, " +
   "`SnapStart`, durable, tenancy and capacity-provider configuration.";
 
 /**
@@ -59,19 +129,25 @@ const refusedMembers =
  * @public
  */
 export const partial: Readonly<Record<string, string>> = {
-  CreateFunction: `Zip packages sent with the request; no S3 location, no image, no \`Publish\`, the host's architecture only. ${refusedMembers}`,
-  UpdateFunctionCode: "Zip packages sent with the request; no S3 location, no image, no `Publish`.",
+  CreateEventSourceMapping:
+    "The whole record and its states; nothing reads from the source yet. `KMSKeyArn` is refused by name. Whether a source exists is not known.",
+  CreateFunctionUrlConfig: "The record; requests to the URL are refused until it is served.",
+  PutFunctionEventInvokeConfig: "The record; there are no asynchronous invocations yet.",
+  PutFunctionRecursionConfig: "The record; circles are not detected yet.",
+  PutRuntimeManagementConfig:
+    "One version of each runtime is installed. Manual names that one, and starts no other; FunctionUpdate takes a new version at once.",
+  CreateFunction: `Zip packages sent with the request; no S3 location, no image, no \`PublishTo\`, the host's architecture only. ${refusedMembers}`,
+  UpdateFunctionCode: "Zip packages sent with the request; no S3 location, no image, no `PublishTo`.",
   UpdateFunctionConfiguration: refusedMembers,
   AddPermission:
     "What is granted to other accounts is obeyed; a function's own account may do everything. Nothing is refused for being public.",
+  PublishLayerVersion: "Zip packages sent with the request; no S3 location.",
   PutResourcePolicy:
     "Statements that deny are refused by name, and so are conditions on numbers, dates and addresses; nothing is refused for being public.",
-  DeleteFunction: "The whole function; there are no published versions yet.",
-  GetFunction: "`$LATEST` only.",
-  GetFunctionConfiguration: "`$LATEST` only.",
+  PublishVersion: "No `PublishTo`.",
   Invoke:
-    "`RequestResponse` and `DryRun` of `$LATEST`; `Event` is refused. The request rate (10 × concurrency) is not limited.",
-  ListFunctions: "`FunctionVersion` ALL lists `$LATEST`, since there are no published versions yet.",
+    "`RequestResponse` and `DryRun`; `Event` is refused. The request rate (10 × concurrency) is not limited.",
+  ListFunctions: "No `MasterRegion`.",
   TagResource: "Tags of functions.",
   UntagResource: "Tags of functions.",
   ListTags: "Tags of functions.",

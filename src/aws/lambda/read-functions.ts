@@ -7,20 +7,20 @@ import type {
   ListFunctionsRequest,
   ListFunctionsResponse,
 } from "@aws-sdk/client-lambda";
-import type { FunctionRecord } from "../../core/function-record.ts";
-import { latestVersion } from "../../core/function-record.ts";
-import { functionNotFound } from "../../control-plane/functions/refusals.ts";
+import type { ResolvedFunction } from "../../control-plane/functions/functions.ts";
+import { latestVersion, type FunctionConfiguration as Configuration } from "../../core/function-record.ts";
+import type { Scope } from "../../core/identity.ts";
 import type { CallContext, Handler } from "../service.ts";
 import { showFunction, showListed, type View } from "./function-configuration.ts";
-import { latestFunctionNamed } from "./function-name.ts";
+import { functionNamed } from "./function-name.ts";
 import type { LambdaServices } from "./lambda-services.ts";
-import { invalidParameter, notSupported } from "./refusals.ts";
+import { pageOf, placeOfMarker } from "./page-marker.ts";
+import { notSupported } from "./refusals.ts";
 
 /** Functions in one answer, whatever MaxItems asks for. */
 const pageItemsMax = 50;
 
-interface FoundFunction {
-  readonly record: FunctionRecord;
+interface FoundFunction extends ResolvedFunction {
   readonly view: View;
 }
 
@@ -32,25 +32,25 @@ async function find(
   context: CallContext,
 ): Promise<FoundFunction> {
   const { scope } = context;
-  const { name, qualifier } = latestFunctionNamed(context, operation, FunctionName, Qualifier);
-  const record = await functions.find(scope, name);
-  if (record === undefined) throw functionNotFound(scope, name, qualifier);
-  return { record, view: { scope, runtimes: host.runtimes, ...(qualifier === undefined ? {} : { qualifier }) } };
+  const { name, qualifier } = functionNamed(context, operation, FunctionName, Qualifier);
+  const resolved = await functions.resolve(scope, name, qualifier);
+  return { ...resolved, view: { scope, host, ...(qualifier === undefined ? {} : { qualifier }) } };
 }
 
 export function getFunction(services: LambdaServices): Handler<GetFunctionRequest, GetFunctionResponse> {
   return async (request, context) => {
-    const { record, view } = await find(services, "GetFunction", request, context);
-    const { latest, tags, reservedConcurrency } = record;
+    const { record, configuration, view } = await find(services, "GetFunction", request, context);
+    const { tags, reservedConcurrency } = record;
     const host = context.headers["host"];
     return {
-      Configuration: showFunction(latest, view),
+      Configuration: showFunction(configuration, view),
       Code: {
         RepositoryType: "S3",
-        Location: services.codeLinks.linkTo(latest.codeDigest, typeof host === "string" ? host : "localhost"),
+        Location: services.codeLinks.linkTo(configuration.codeDigest, typeof host === "string" ? host : "localhost"),
       },
       ...(Object.keys(tags).length === 0 ? {} : { Tags: { ...tags } }),
-      ...(reservedConcurrency === undefined
+      // Of the function as a whole only.
+      ...(reservedConcurrency === undefined || view.qualifier !== undefined
         ? {}
         : { Concurrency: { ReservedConcurrentExecutions: reservedConcurrency } }),
     };
@@ -61,8 +61,8 @@ export function getFunctionConfiguration(
   services: LambdaServices,
 ): Handler<GetFunctionConfigurationRequest, FunctionConfiguration> {
   return async (request, context) => {
-    const { record, view } = await find(services, "GetFunctionConfiguration", request, context);
-    return showFunction(record.latest, view);
+    const { configuration, view } = await find(services, "GetFunctionConfiguration", request, context);
+    return showFunction(configuration, view);
   };
 }
 
@@ -70,29 +70,53 @@ export function listFunctions({
   functions,
   host,
 }: LambdaServices): Handler<ListFunctionsRequest, ListFunctionsResponse> {
-  return async (request, { scope }) => {
-    if (request.MasterRegion !== undefined) throw notSupported("MasterRegion", "there are no edge functions.");
-    const limit = Math.min(request.MaxItems ?? pageItemsMax, pageItemsMax);
-    const after = request.Marker === undefined ? {} : { after: nameOfMarker(request.Marker) };
+  return async ({ FunctionVersion, Marker, MasterRegion, MaxItems }, { scope }) => {
+    if (MasterRegion !== undefined) throw notSupported("MasterRegion", "there are no edge functions.");
+    const limit = Math.min(MaxItems ?? pageItemsMax, pageItemsMax);
+    const after = Marker === undefined ? undefined : placeOfMarker(Marker);
     // One more than is shown, to know whether there is more.
-    const records = await functions.list(scope, { ...after, limit: limit + 1 });
-    const shown = records.slice(0, limit);
-    const last = shown.at(-1);
-    // No version can be published yet, so that ALL shows the same functions, under qualified names.
-    const qualifier = request.FunctionVersion === "ALL" ? { qualifier: latestVersion } : {};
-    return {
-      Functions: shown.map(({ latest }) => showListed(latest, { scope, runtimes: host.runtimes, ...qualifier })),
-      ...(records.length > limit && last !== undefined ? { NextMarker: markerOf(last.name) } : {}),
-    };
+    const wanted = limit + 1;
+    if (FunctionVersion === "ALL") {
+      const { shown, next } = pageOf(await versionsAfter(functions, scope, after, wanted), limit, placeOfVersion);
+      return {
+        Functions: shown.map((version) => showListed(version, { scope, host, qualifier: version.version })),
+        ...next,
+      };
+    }
+    const records = await functions.list(scope, { limit: wanted, ...(after === undefined ? {} : { after }) });
+    const { shown, next } = pageOf(records, limit, ({ name }) => name);
+    return { Functions: shown.map(({ latest }) => showListed(latest, { scope, host })), ...next };
   };
 }
 
-function markerOf(name: string): string {
-  return Buffer.from(name).toString("base64url");
+/** Every version of every function, `$LATEST` before the others, after a place among them. */
+async function versionsAfter(
+  functions: LambdaServices["functions"],
+  scope: Scope,
+  place: string | undefined,
+  limit: number,
+): Promise<Configuration[]> {
+  const [name, version] = place?.split(":") ?? [];
+  const found: Configuration[] = [];
+  const addVersionsOf = async (of: string, after?: string): Promise<void> => {
+    const from = after === undefined || after === latestVersion ? {} : { after };
+    found.push(...(await functions.versions.list(scope, of, { limit: limit - found.length, ...from })));
+  };
+  if (name !== undefined && (await functions.find(scope, name)) !== undefined) await addVersionsOf(name, version);
+  let after = name;
+  while (found.length < limit) {
+    const missing = limit - found.length;
+    const records = await functions.list(scope, { limit: missing, ...(after === undefined ? {} : { after }) });
+    for (const { name: next, latest } of records) {
+      if (found.length < limit) found.push(latest);
+      if (found.length < limit) await addVersionsOf(next);
+    }
+    if (records.length < missing) break;
+    after = records.at(-1)?.name;
+  }
+  return found;
 }
 
-function nameOfMarker(marker: string): string {
-  const name = Buffer.from(marker, "base64url").toString("utf8");
-  if (!/^[a-zA-Z0-9_-]+$/.test(name) || markerOf(name) !== marker) throw invalidParameter("The Marker is invalid.");
-  return name;
+function placeOfVersion({ name, version }: Configuration): string {
+  return `${name}:${version}`;
 }

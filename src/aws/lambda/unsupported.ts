@@ -5,14 +5,11 @@
 import type {
   CreateFunctionRequest,
   FunctionCode,
-  UpdateFunctionCodeRequest,
   UpdateFunctionConfigurationRequest,
 } from "@aws-sdk/client-lambda";
 import { notSupported } from "./refusals.ts";
 
 type Settings = Omit<CreateFunctionRequest & UpdateFunctionConfigurationRequest, "FunctionName" | "Code" | "Role">;
-
-const has = (list: readonly unknown[] | undefined): boolean => list !== undefined && list.length > 0;
 
 /** What each member must not ask for, and why. */
 const unsupportedSettings: readonly {
@@ -21,35 +18,9 @@ const unsupportedSettings: readonly {
   readonly why: string;
 }[] = [
   {
-    member: "VpcConfig",
-    isAskedFor: ({ VpcConfig }) =>
-      has(VpcConfig?.SubnetIds) || has(VpcConfig?.SecurityGroupIds) || VpcConfig?.Ipv6AllowedForDualStack === true,
-    why: "functions reach the network of their host; leave it out.",
-  },
-  {
     member: "DeadLetterConfig",
     isAskedFor: ({ DeadLetterConfig }) => (DeadLetterConfig?.TargetArn ?? "") !== "",
     why: "there are no asynchronous invocations yet.",
-  },
-  {
-    member: "KMSKeyArn",
-    isAskedFor: ({ KMSKeyArn }) => (KMSKeyArn ?? "") !== "",
-    why: "there is no key service.",
-  },
-  {
-    member: "TracingConfig",
-    isAskedFor: ({ TracingConfig }) => TracingConfig?.Mode === "Active",
-    why: "traces are not recorded; use the mode PassThrough.",
-  },
-  {
-    member: "Layers",
-    isAskedFor: ({ Layers }) => has(Layers),
-    why: "there are no layers yet; put their content into the package.",
-  },
-  {
-    member: "FileSystemConfigs",
-    isAskedFor: ({ FileSystemConfigs }) => has(FileSystemConfigs),
-    why: "there are no file systems to mount.",
   },
   {
     member: "ImageConfig",
@@ -91,14 +62,6 @@ const unsupportedSettings: readonly {
 export function refuseUnsupportedSettings(settings: Settings): void {
   for (const { member, isAskedFor, why } of unsupportedSettings) {
     if (isAskedFor(settings)) throw notSupported(member, why);
-  }
-}
-
-type Publishing = Pick<UpdateFunctionCodeRequest, "Publish" | "PublishTo">;
-
-export function refusePublishing({ Publish, PublishTo }: Publishing): void {
-  if (Publish === true || PublishTo !== undefined) {
-    throw notSupported(PublishTo === undefined ? "Publish" : "PublishTo", "there are no published versions yet.");
   }
 }
 

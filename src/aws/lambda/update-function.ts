@@ -10,7 +10,8 @@ import { latestFunctionNamed } from "./function-name.ts";
 import { architectureOf, changesOf, zipOf } from "./function-settings.ts";
 import type { LambdaServices } from "./lambda-services.ts";
 import { invalidParameter } from "./refusals.ts";
-import { refusePublishing, refuseUnsupportedSettings } from "./unsupported.ts";
+import { refuseUnsupportedSettings } from "./unsupported.ts";
+import { refusePublishTo } from "./versions.ts";
 
 export function updateFunctionCode({
   functions,
@@ -18,22 +19,25 @@ export function updateFunctionCode({
 }: LambdaServices): Handler<UpdateFunctionCodeRequest, FunctionConfiguration> {
   return async (request, context) => {
     const { scope } = context;
-    const { name } = latestFunctionNamed(context, "UpdateFunctionCode", request.FunctionName);
+    const name = latestFunctionNamed(context, "UpdateFunctionCode", request.FunctionName);
     const { FunctionName: _name, Architectures, Publish, PublishTo, DryRun, RevisionId, ...code } = request;
     // An unknown function is that, whatever else is wrong.
     await functions.get(scope, name);
-    refusePublishing({ Publish, PublishTo });
+    refusePublishTo({ PublishTo });
     const architecture = architectureOf(Architectures, host);
     if (code.ImageUri !== undefined) {
       throw invalidParameter("Please don't provide ImageUri when updating a function with packageType Zip.");
     }
-    const { latest } = await functions.updateCode(scope, name, {
+    const { latest, published } = await functions.updateCode(scope, name, {
       zip: zipOf(code),
       dryRun: DryRun === true,
+      publish: Publish === true,
       ...(architecture === undefined ? {} : { architecture }),
       ...(RevisionId === undefined ? {} : { revisionId: RevisionId }),
     });
-    return showFunction(latest, { scope, runtimes: host.runtimes });
+    return published === undefined
+      ? showFunction(latest, { scope, host })
+      : showFunction(published, { scope, host, qualifier: published.version });
   };
 }
 
@@ -43,12 +47,16 @@ export function updateFunctionConfiguration({
 }: LambdaServices): Handler<UpdateFunctionConfigurationRequest, FunctionConfiguration> {
   return async (request, context) => {
     const { scope } = context;
-    const { name } = latestFunctionNamed(context, "UpdateFunctionConfiguration", request.FunctionName);
+    const name = latestFunctionNamed(context, "UpdateFunctionConfiguration", request.FunctionName);
+    // An unknown function is that, whatever else is wrong.
+    await functions.get(scope, name);
+    const layers =
+      request.Layers === undefined ? {} : { layers: await functions.layers.resolve(scope, request.Layers) };
     const { latest } = await functions.updateConfiguration(scope, name, request.RevisionId, (current) => {
-      const changes = changesOf(request, current, host);
+      const changes = { ...changesOf(request, current, host), ...layers };
       refuseUnsupportedSettings(request);
       return changes;
     });
-    return showFunction(latest, { scope, runtimes: host.runtimes });
+    return showFunction(latest, { scope, host });
   };
 }

@@ -10,7 +10,7 @@ import {
   type FunctionRecord,
 } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
-import type { RecordEntry, Records } from "../../engine/contract.ts";
+import type { Key, RecordEntry, Records } from "../../engine/contract.ts";
 import { functionNotFound } from "./refusals.ts";
 
 /** Writers that may overtake one change before it gives up; each round some writer has succeeded. */
@@ -34,7 +34,7 @@ export class FunctionParts<T> {
   /**
    * Writes what `change` makes of the part, which is undefined while there is none; undefined removes it. `change` may
    * run several times and may throw; when it returns the part itself, nothing is written. Returns what is there now.
-   * Throws ResourceNotFoundException when the function is gone, also when it went meanwhile.
+   * Throws ResourceNotFoundException when the function or the qualifier is gone, also when it went meanwhile.
    */
   async modify(
     scope: Scope,
@@ -52,7 +52,10 @@ export class FunctionParts<T> {
           ? await this.#records.delete(key, entry?.revision)
           : await this.#records.put(key, changed, entry?.revision ?? "absent");
       if (!outcome.written) continue;
-      if (changed !== undefined) await this.#requireFunction(scope, name, async () => this.#records.delete(key));
+      if (changed !== undefined) {
+        const { revision } = outcome;
+        await this.#requireOwner(scope, name, qualifier, async () => this.#records.delete(key, revision));
+      }
       return changed;
     }
     throw new UnavailableError("busy", `${this.#kind} of ${name} is being changed by too many clients at once`);
@@ -72,22 +75,35 @@ export class FunctionParts<T> {
     return entries.map(({ value }) => value);
   }
 
+  /** Every part of one function, in that order, after `after`. */
+  async *of(scope: Scope, name: string, after?: string): AsyncGenerator<T, void> {
+    const prefix = [this.#kind, scope.account, scope.region, name] as const;
+    const from = after === undefined ? undefined : functionPartKey(this.#kind, scope, name, after);
+    for await (const { value } of this.#entries(prefix, from)) yield value;
+  }
+
   /** Of every function of one account and region, or of all of them, with their keys. */
   async *all(scope?: Scope): AsyncGenerator<RecordEntry<T>, void> {
-    const prefix = scope === undefined ? ([this.#kind] as const) : ([this.#kind, scope.account, scope.region] as const);
-    let page = await this.#records.list<T>(prefix, { limit: pageMax });
-    while (page.length > 0) {
+    yield* this.#entries(scope === undefined ? [this.#kind] : [this.#kind, scope.account, scope.region]);
+  }
+
+  async *#entries(prefix: Key, from?: Key): AsyncGenerator<RecordEntry<T>, void> {
+    let after = from;
+    for (;;) {
+      const page = await this.#records.list<T>(prefix, { limit: pageMax, ...(after === undefined ? {} : { after }) });
       yield* page;
-      const last = page.at(-1);
-      if (last === undefined || page.length < pageMax) return;
-      page = await this.#records.list<T>(prefix, { limit: pageMax, after: last.key });
+      after = page.at(-1)?.key;
+      if (page.length < pageMax) return;
     }
   }
 
-  async #requireFunction(scope: Scope, name: string, undo: () => Promise<unknown>): Promise<void> {
-    const owner = await this.#records.get<FunctionRecord>(functionKey(scope, name));
-    if (owner !== undefined && owner.value.deleting === undefined) return;
+  /** What was written while its function, or what it belongs to, was being removed must not stay behind. */
+  async #requireOwner(scope: Scope, name: string, qualifier: string, undo: () => Promise<unknown>): Promise<void> {
+    const owner = (await this.#records.get<FunctionRecord>(functionKey(scope, name)))?.value;
+    const isGone = owner === undefined || owner.deleting === true;
+    const isGoing = owner?.intent?.kind === "remove" && owner.intent.qualifier === qualifier;
+    if (!isGone && !isGoing) return;
     await undo();
-    throw functionNotFound(scope, name);
+    throw functionNotFound(scope, name, isGone ? undefined : qualifier);
   }
 }

@@ -1,6 +1,7 @@
 /**
  * Function records in the engine. Every write is a compare-and-set: of two clients that change one function at once,
- * the second decides again on what the first wrote.
+ * the second decides again on what the first wrote. A function that is being deleted is hidden: only `stored` and
+ * `create` tell of it.
  */
 import { UnavailableError } from "../../core/errors.ts";
 import { functionKey, functionsOf, functionsPrefix, type FunctionRecord } from "../../core/function-record.ts";
@@ -21,7 +22,8 @@ export class FunctionStore {
   }
 
   async find(scope: Scope, name: string): Promise<FunctionRecord | undefined> {
-    return (await this.#records.get<FunctionRecord>(functionKey(scope, name)))?.value;
+    const record = (await this.#records.get<FunctionRecord>(functionKey(scope, name)))?.value;
+    return record?.deleting === true ? undefined : record;
   }
 
   /** Throws ResourceNotFoundException. */
@@ -31,10 +33,15 @@ export class FunctionStore {
     return record;
   }
 
-  /** Throws ResourceConflictException when the name is taken. */
-  async create(record: FunctionRecord): Promise<void> {
+  /**
+   * Throws ResourceConflictException when the name is taken. When a former function of that name is still being deleted,
+   * nothing is written and its record is returned.
+   */
+  async create(record: FunctionRecord): Promise<FunctionRecord | undefined> {
     const outcome = await this.#records.put(functionKey(record.scope, record.name), record, "absent");
-    if (!outcome.written) throw functionExists(record.name);
+    if (outcome.written) return undefined;
+    if (outcome.current?.value.deleting === true) return outcome.current.value;
+    throw functionExists(record.name);
   }
 
   /**
@@ -49,7 +56,7 @@ export class FunctionStore {
     const key = functionKey(scope, name);
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
       const entry = await this.#records.get<FunctionRecord>(key);
-      if (entry === undefined) throw functionNotFound(scope, name);
+      if (entry === undefined || entry.value.deleting === true) throw functionNotFound(scope, name);
       const changed = change(entry.value);
       if (changed === entry.value) return changed;
       const outcome = await this.#records.put(key, changed, entry.revision);
@@ -58,30 +65,37 @@ export class FunctionStore {
     throw new UnavailableError("busy", `function ${name} is being changed by too many clients at once`);
   }
 
-  /** Throws ResourceNotFoundException when there is none. */
-  async delete(scope: Scope, name: string): Promise<void> {
+  /** Removes the record of a function whose deletion has begun; does nothing when it is gone or there is a new one. */
+  async forget(scope: Scope, name: string): Promise<void> {
     const key = functionKey(scope, name);
-    for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      const entry = await this.#records.get<FunctionRecord>(key);
-      if (entry === undefined) throw functionNotFound(scope, name);
-      const outcome = await this.#records.delete(key, entry.revision);
-      if (outcome.written) return;
-    }
-    throw new UnavailableError("busy", `function ${name} is being changed by too many clients at once`);
+    const entry = await this.#records.get<FunctionRecord>(key);
+    // Nobody changes a record that is being deleted: if this fails, it has been removed by somebody else.
+    if (entry?.value.deleting === true) await this.#records.delete(key, entry.revision);
   }
 
   /** In the order of names, after `after`. */
   async list(scope: Scope, options: { readonly after?: string; readonly limit: number }): Promise<FunctionRecord[]> {
-    const { after, limit } = options;
-    const entries = await this.#records.list<FunctionRecord>(functionsOf(scope), {
-      limit,
-      ...(after === undefined ? {} : { after: functionKey(scope, after) }),
-    });
-    return entries.map(({ value }) => value);
+    const listed: FunctionRecord[] = [];
+    let { after } = options;
+    for (;;) {
+      const wanted = options.limit - listed.length;
+      const entries = await this.#records.list<FunctionRecord>(functionsOf(scope), {
+        limit: wanted,
+        ...(after === undefined ? {} : { after: functionKey(scope, after) }),
+      });
+      listed.push(...entries.map(({ value }) => value).filter(({ deleting }) => deleting === undefined));
+      if (entries.length < wanted || listed.length === options.limit) return listed;
+      after = entries.at(-1)?.value.name;
+    }
   }
 
   /** Every function of one account and region, or of all of them. */
   async *all(scope?: Scope): AsyncGenerator<FunctionRecord, void> {
+    for await (const record of this.stored(scope)) if (record.deleting === undefined) yield record;
+  }
+
+  /** As `all`, with those that are being deleted. */
+  async *stored(scope?: Scope): AsyncGenerator<FunctionRecord, void> {
     const prefix = scope === undefined ? functionsPrefix : functionsOf(scope);
     let page = await this.#records.list<FunctionRecord>(prefix, { limit: pageMax });
     while (page.length > 0) {

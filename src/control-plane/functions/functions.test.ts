@@ -35,7 +35,6 @@ function newFunctions(overrides: Partial<{ engine: Engine; packages: PackageStor
     runtimes: { isAvailable: (runtime) => available.has(runtime) },
     clock,
     newId: () => `id-${++ids}`,
-    accountConcurrency: 1000,
   });
 }
 
@@ -53,6 +52,19 @@ afterEach(async () => {
   assert.equal(clock.pendingTimers, 0);
   await engine.close();
   await rm(directory, { recursive: true });
+});
+
+/** The package store, but for some of what it does. */
+const packagesWith = (overrides: Partial<PackageStore>): PackageStore => ({
+  inspect: (zip) => packages.inspect(zip),
+  unpack: (digest, zip) => packages.unpack(digest, zip),
+  find: (digest) => packages.find(digest),
+  remove: (digest) => packages.remove(digest),
+  merge: (digests) => packages.merge(digests),
+  findMerged: (digests) => packages.findMerged(digests),
+  trees: () => packages.trees(),
+  removeTree: (id) => packages.removeTree(id),
+  ...overrides,
 });
 
 const zipOf = (text: string): Buffer => buildZip([{ name: "index.js", content: text }]);
@@ -153,20 +165,20 @@ test("of two clients that update one function at once, one is refused and no upd
   assert.equal(await outcomeOfUpdate("d", latest.revisionId), "PreconditionFailedException");
 });
 
-test("tags and reservations that change during an update are kept by it", async () => {
+test("tags and other settings that change during an update are kept by it", async () => {
   await create("f");
   await until(isSettled);
 
   await Promise.all([
     updateCode("new"),
     functions.changeTags(scope, "f", { set: { a: "1" } }),
-    functions.reserveConcurrency(scope, "f", 5),
+    functions.setRecursiveLoop(scope, "f", "Allow"),
     functions.changeTags(scope, "f", { set: { b: "2" } }),
   ]);
   const record = await until(isSettled);
 
   assert.deepEqual(record.tags, { a: "1", b: "2" });
-  assert.equal(record.reservedConcurrency, 5);
+  assert.equal(record.recursiveLoop, "Allow");
 });
 
 test("what a crash left Pending or InProgress is finished by the next start", async () => {
@@ -176,6 +188,7 @@ test("what a crash left Pending or InProgress is finished by the next start", as
       ...packages,
       inspect: packages.inspect.bind(packages),
       find: () => undefined,
+      findMerged: () => undefined,
       unpack: () => new Promise(() => {}),
       remove: async () => {},
     },
@@ -216,6 +229,7 @@ test("a disk that refuses is tried again, and then fails the function", async ()
     ...packages,
     inspect: packages.inspect.bind(packages),
     find: () => undefined,
+    findMerged: () => undefined,
     remove: async () => {},
     unpack: async () => {
       attempts += 1;
@@ -355,27 +369,6 @@ test("collecting goes on by itself while the functions are started", async () =>
     await setImmediate();
   }
   while ((await engine.blobs.list()).length > 0) await setImmediate();
-});
-
-test("reservations leave the account its minimum, also when they are made at once", async () => {
-  await Promise.all(["a", "b", "c"].map(async (name) => create(name)));
-
-  const outcomes = await Promise.allSettled(
-    ["a", "b", "c"].map(async (name) => functions.reserveConcurrency(scope, name, 400)),
-  );
-
-  assert.deepEqual(
-    outcomes.map(({ status }) => status),
-    ["fulfilled", "fulfilled", "rejected"],
-  );
-  await functions.reserveConcurrency(scope, "b", 500);
-  await functions.reserveConcurrency(scope, "a", undefined);
-  assert.deepEqual((await functions.usage(scope)).reservedConcurrency, 500);
-  await assert.rejects(functions.reserveConcurrency(scope, "c", 401), {
-    message:
-      "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution " +
-      "below its minimum value of [100].",
-  });
 });
 
 test("accounts and regions do not see each other's functions", async () => {

@@ -4,7 +4,6 @@
  * taken up again after a crash.
  */
 import type { Clock, Timer } from "../../core/clock.ts";
-import { Gate } from "../../core/gate.ts";
 import {
   latestVersion,
   type AliasRecord,
@@ -12,33 +11,33 @@ import {
   type FunctionRecord,
 } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
-import type { Digest, Engine } from "../../engine/contract.ts";
+import type { Engine } from "../../engine/contract.ts";
 import type { PackageStore } from "../../packages/contract.ts";
-import { CodeArchives } from "./code-archives.ts";
+import { CodeArchives, Named } from "../code/code-archives.ts";
+import { Layers } from "../layers/layers.ts";
+import { AliasChanges, type AliasUpdate, type NewAlias } from "./alias-changes.ts";
+import { Deletion } from "./deletion.ts";
 import { FunctionParts } from "./function-parts.ts";
 import { FunctionStore } from "./function-store.ts";
+import { Intents } from "./intents.ts";
 import {
   codeUpdated,
   configurationUpdated,
   created,
   requireUpdatable,
-  reserved,
   tagged,
   type FunctionSettings,
+  type SettingsChange,
+  type SigningFacts,
   type Moment,
   type NewFunction,
 } from "./life-cycle.ts";
 import { Preparation, type AvailableRuntimes } from "./preparation.ts";
-import {
-  functionExists,
-  functionNotFound,
-  tagsMax,
-  tooManyTags,
-  unreservedConcurrencyMin,
-  unreservedTooLow,
-} from "./refusals.ts";
+import { Publisher } from "./publisher.ts";
+import { requirePublishable, type Publication } from "./publishing.ts";
+import { codeStorageExceeded, functionExists, functionNotFound, tagsMax, tooManyTags } from "./refusals.ts";
 
-/** How often code that nobody needs is looked for, in ms. */
+/** How often code that nobody needs, and what was left in progress, is looked for, in ms. */
 const collectionIntervalMs = 300_000;
 
 export interface FunctionsOptions {
@@ -48,9 +47,12 @@ export interface FunctionsOptions {
   readonly clock: Clock;
   /** Makes a fresh UUID. */
   readonly newId: () => string;
-  /** Invocations of one account that may run at once. */
-  readonly accountConcurrency: number;
+  /** Of all functions, versions and layers of one account in one region; AWS's quota when absent. */
+  readonly codeStorageBytesMax?: number;
 }
+
+/** 75 GiB, the default of an AWS account. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
+const defaultCodeStorageBytesMax = 80_530_636_800;
 
 export interface CodeUpdate {
   readonly zip: Uint8Array;
@@ -59,12 +61,20 @@ export interface CodeUpdate {
   readonly revisionId?: string;
   /** Checks everything and changes nothing. */
   readonly dryRun: boolean;
+  readonly signing?: SigningFacts;
+  /** Publishes the new code as a version in the same step. */
+  readonly publish?: boolean;
+}
+
+/** A function as a change has left it. */
+export interface ChangedFunction extends FunctionRecord {
+  /** The version that was published with the change, or that it had been published as before. */
+  readonly published?: FunctionConfiguration;
 }
 
 export interface AccountUsage {
   readonly functions: number;
   readonly codeBytes: number;
-  readonly reservedConcurrency: number;
 }
 
 /** What a name and a qualifier mean together. */
@@ -79,37 +89,61 @@ export class Functions {
   /** Published versions by number. */
   readonly versions: FunctionParts<FunctionConfiguration>;
   readonly aliases: FunctionParts<AliasRecord>;
+  readonly layers: Layers;
   readonly #store: FunctionStore;
   readonly #archives: CodeArchives;
   readonly #preparation: Preparation;
+  readonly #intents: Intents;
+  readonly #publisher: Publisher;
+  readonly #deletion: Deletion;
+  readonly #aliasChanges: AliasChanges;
   readonly #clock: Clock;
   readonly #newId: () => string;
-  readonly accountConcurrency: number;
-  /** One at a time, since their sum is bounded. */
-  readonly #reservations = new Gate(1);
+  readonly codeStorageBytesMax: number;
   #lastGeneration = 0;
   #nextCollection: Timer | undefined;
   #restoring: Promise<void> = Promise.resolve();
   #closed = false;
 
-  constructor({ engine, packages, runtimes, clock, newId, accountConcurrency }: FunctionsOptions) {
+  constructor(options: FunctionsOptions) {
+    const { engine, packages, runtimes, clock, newId } = options;
+    const { records } = engine;
     this.#store = new FunctionStore(engine.records);
     this.versions = new FunctionParts(engine.records, "function-version");
     this.aliases = new FunctionParts(engine.records, "function-alias");
     this.#archives = new CodeArchives({ records: engine.records, blobs: engine.blobs, packages, clock });
     const [store, archives] = [this.#store, this.#archives];
-    this.#preparation = new Preparation({ store, archives, runtimes, clock, moment: () => this.#moment() });
+    this.layers = new Layers({ records: engine.records, archives, clock, newId });
+    const [versions, aliases, moment] = [this.versions, this.aliases, () => this.#moment()];
+    this.#preparation = new Preparation({ store, versions, archives, runtimes, clock, moment });
+    const intents = new Intents({
+      records,
+      store,
+      aliases,
+      onPublished: (scope, version) => this.#preparation.beginVersion(scope, version),
+    });
+    this.#intents = intents;
+    this.#publisher = new Publisher({ store, versions, intents, moment });
+    this.#deletion = new Deletion({ records, store, versions, aliases, intents });
+    this.#aliasChanges = new AliasChanges({ store, versions, aliases, intents, newId });
     this.#clock = clock;
     this.#newId = newId;
-    this.accountConcurrency = accountConcurrency;
+    this.codeStorageBytesMax = options.codeStorageBytesMax ?? defaultCodeStorageBytesMax;
   }
 
   /** Takes up what an earlier run left in progress; code that the disk has lost is unpacked in the background. */
   async start(): Promise<void> {
-    const records: FunctionRecord[] = [];
-    for await (const record of this.#store.all()) records.push(record);
-    for (const record of records) this.#preparation.begin(record);
-    this.#restoring = this.#restore(records);
+    await this.#settleAll();
+    const configurations: FunctionConfiguration[] = [];
+    for await (const record of this.#store.all()) {
+      this.#preparation.begin(record);
+      if (record.active !== undefined) configurations.push(record.active);
+    }
+    for await (const { key, value } of this.versions.all()) {
+      this.#preparation.beginVersion({ account: key[1] ?? "", region: key[2] ?? "" }, value);
+      if (value.state === "Active") configurations.push(value);
+    }
+    this.#restoring = this.#restore(configurations);
     this.#scheduleCollection();
   }
 
@@ -137,8 +171,10 @@ export class Functions {
     if (record === undefined) throw functionNotFound(scope, name, qualifier);
     if (qualifier === undefined || qualifier === latestVersion) return { record, configuration: record.latest };
     const alias = /^\d+$/.test(qualifier) ? undefined : await this.aliases.find(scope, name, qualifier);
-    const configuration = await this.versions.find(scope, name, alias?.functionVersion ?? qualifier);
-    if (configuration === undefined) throw functionNotFound(scope, name, qualifier);
+    const version = alias?.functionVersion ?? qualifier;
+    const configuration = version === latestVersion ? record.latest : await this.versions.find(scope, name, version);
+    // A number with a leading zero is not the version's name.
+    if (configuration?.version !== version) throw functionNotFound(scope, name, qualifier);
     return { record, configuration, ...(alias === undefined ? {} : { alias }) };
   }
 
@@ -147,31 +183,49 @@ export class Functions {
   }
 
   async create(
-    input: Omit<NewFunction, "code" | "firstGeneration"> & { readonly zip: Uint8Array },
-  ): Promise<FunctionRecord> {
-    if (Object.keys(input.tags).length > tagsMax) throw tooManyTags();
+    input: Omit<NewFunction, "code" | "firstGeneration"> & {
+      readonly zip: Uint8Array;
+      readonly signing?: SigningFacts;
+      readonly publish?: boolean;
+    },
+  ): Promise<ChangedFunction> {
+    const { zip, signing = {}, publish = false, ...rest } = input;
+    const { scope, name, tags } = rest;
+    if (Object.keys(tags).length > tagsMax) throw tooManyTags();
     // Before the archive is looked at, and again when the record is written.
-    if ((await this.#store.find(input.scope, input.name)) !== undefined) throw functionExists(input.name);
-    const { zip, ...rest } = input;
-    using held = await this.#archives.store(zip, await this.#archives.inspect(zip));
-    const record = created({ ...rest, code: held.code, firstGeneration: this.#nextGeneration() }, this.#moment());
-    await this.#store.create(record);
+    if ((await this.#store.find(scope, name)) !== undefined) throw functionExists(name);
+    const code = await this.#archives.inspect(zip);
+    await this.#requireStorage(scope, code.codeSizeBytes * (publish ? 2 : 1));
+    using _held = await this.#archives.store(zip, code);
+    const unpublished = created(
+      { ...rest, code: { ...code, ...signing }, firstGeneration: this.#nextGeneration() },
+      this.#moment(),
+    );
+    const record = publish ? this.#publisher.first(unpublished) : unpublished;
+    // A former function of that name is taken away first.
+    while ((await this.#store.create(record)) !== undefined) await this.#deletion.finish(scope, name);
+    await this.#intents.settle(record);
     this.#preparation.begin(record);
-    return record;
+    return record.intent?.kind === "publish" ? { ...record, published: record.intent.configuration } : record;
   }
 
-  async updateCode(scope: Scope, name: string, update: CodeUpdate): Promise<FunctionRecord> {
+  async updateCode(scope: Scope, name: string, update: CodeUpdate): Promise<ChangedFunction> {
     const before = await this.#store.get(scope, name);
     requireUpdatable(before, update.revisionId);
     const code = await this.#archives.inspect(update.zip);
     const change = (record: FunctionRecord): FunctionRecord => {
       requireUpdatable(record, update.revisionId);
       const architecture = update.architecture ?? record.latest.architecture;
-      return codeUpdated(record, { ...code, architecture }, this.#moment());
+      return codeUpdated(record, { ...code, ...update.signing, architecture }, this.#moment());
     };
+    const { codeSizeBytes } = code;
+    const publish = update.publish === true;
+    await this.#requireStorage(scope, codeSizeBytes * (publish ? 2 : 1) - before.latest.codeSizeBytes);
     if (update.dryRun) return change(before);
     using _held = await this.#archives.store(update.zip, code);
-    return this.#changed(await this.#store.modify(scope, name, change));
+    if (!publish) return this.#changed(await this.#store.modify(scope, name, change));
+    const { record, version } = await this.#publisher.publish(scope, name, change);
+    return { ...this.#changed(record), published: version };
   }
 
   /** `changeOf` gets what is configured, and may throw. */
@@ -179,7 +233,7 @@ export class Functions {
     scope: Scope,
     name: string,
     revisionId: string | undefined,
-    changeOf: (current: FunctionSettings) => Partial<FunctionSettings>,
+    changeOf: (current: FunctionConfiguration) => SettingsChange,
   ): Promise<FunctionRecord> {
     const record = await this.#store.modify(scope, name, (current) => {
       requireUpdatable(current, revisionId);
@@ -188,13 +242,43 @@ export class Functions {
     return this.#changed(record);
   }
 
-  async delete(scope: Scope, name: string): Promise<void> {
-    await this.#store.delete(scope, name);
+  /** `$LATEST` as a new version, or the version that it is already published as. */
+  async publish(scope: Scope, name: string, publication: Publication): Promise<FunctionConfiguration> {
+    const { latest } = await this.#store.get(scope, name);
+    await this.#requireStorage(scope, latest.codeSizeBytes);
+    const published = await this.#publisher.publish(
+      scope,
+      name,
+      (record) => {
+        requirePublishable(record, publication);
+        return record;
+      },
+      publication.description,
+    );
+    return published.version;
   }
 
-  /** `undefined` takes the reservation away. */
-  async reserveConcurrency(scope: Scope, name: string, concurrency: number | undefined): Promise<void> {
-    await this.#reservations.run(async () => this.#reserve(scope, name, concurrency));
+  /** The function with its versions, its aliases and all else that it owns. */
+  async delete(scope: Scope, name: string): Promise<void> {
+    await this.#deletion.deleteFunction(scope, name);
+  }
+
+  /** Throws ResourceConflictException while an alias points to it. */
+  async deleteVersion(scope: Scope, name: string, version: string): Promise<void> {
+    await this.#deletion.deleteVersion(scope, name, version);
+  }
+
+  async createAlias(scope: Scope, name: string, alias: NewAlias): Promise<AliasRecord> {
+    return this.#aliasChanges.create(scope, name, alias);
+  }
+
+  async updateAlias(scope: Scope, name: string, alias: string, update: AliasUpdate): Promise<AliasRecord> {
+    return this.#aliasChanges.update(scope, name, alias, update);
+  }
+
+  /** As AWS does, an alias that is not there is deleted too. */
+  async deleteAlias(scope: Scope, name: string, alias: string): Promise<void> {
+    await this.#deletion.deleteAlias(scope, name, alias);
   }
 
   /** Sets and removes tags in one step. */
@@ -211,6 +295,13 @@ export class Functions {
     });
   }
 
+  /** `undefined` takes it away. What the function runs stays. */
+  async setCodeSigningConfig(scope: Scope, name: string, arn: string | undefined): Promise<void> {
+    await this.#store.modify(scope, name, ({ codeSigningConfigArn: _before, ...record }) =>
+      arn === undefined ? record : { ...record, codeSigningConfigArn: arn },
+    );
+  }
+
   /** Gives what is configured the revision that `renew` makes of the one it has, and changes nothing else. */
   async renewRevision(scope: Scope, name: string, renew: (current: string) => string): Promise<void> {
     await this.#store.modify(scope, name, (record) => ({
@@ -219,34 +310,33 @@ export class Functions {
     }));
   }
 
+  /** Whether invocations that come back to the function in a circle go on or are stopped. */
+  async setRecursiveLoop(scope: Scope, name: string, mode: "Allow" | "Terminate"): Promise<void> {
+    await this.#store.modify(scope, name, (record) => ({ ...record, recursiveLoop: mode }));
+  }
+
   async usage(scope: Scope): Promise<AccountUsage> {
-    let [functions, codeBytes, reservedConcurrency] = [0, 0, 0];
+    let [functions, codeBytes] = [0, 0];
     for await (const record of this.#store.all(scope)) {
       functions += 1;
       codeBytes += record.latest.codeSizeBytes;
-      reservedConcurrency += record.reservedConcurrency ?? 0;
     }
-    return { functions, codeBytes, reservedConcurrency };
+    for await (const { value } of this.versions.all(scope)) codeBytes += value.codeSizeBytes;
+    for await (const { sizeBytes } of this.layers.all(scope)) codeBytes += sizeBytes;
+    return { functions, codeBytes };
   }
 
-  /** Removes code that no function has named for longer than an invocation can last. */
+  /** Removes code that no function and no layer has named for longer than an invocation can last. */
   async collectCode(): Promise<void> {
-    const named = new Set<Digest>();
-    for await (const { latest, active } of this.#store.all()) {
-      named.add(latest.codeDigest);
-      if (active !== undefined) named.add(active.codeDigest);
+    const named = new Named();
+    for await (const { digest } of this.layers.all()) named.archives.add(digest);
+    for await (const { latest, active, intent } of this.#store.all()) {
+      named.addConfiguration(latest);
+      if (active !== undefined) named.addConfiguration(active);
+      if (intent?.kind === "publish") named.addConfiguration(intent.configuration);
     }
+    for await (const { value } of this.versions.all()) named.addConfiguration(value);
     await this.#archives.collect(named);
-  }
-
-  async #reserve(scope: Scope, name: string, concurrency: number | undefined): Promise<void> {
-    if (concurrency !== undefined) {
-      const record = await this.#store.get(scope, name);
-      const { reservedConcurrency } = await this.usage(scope);
-      const others = reservedConcurrency - (record.reservedConcurrency ?? 0);
-      if (this.accountConcurrency - others - concurrency < unreservedConcurrencyMin) throw unreservedTooLow();
-    }
-    await this.#store.modify(scope, name, (record) => reserved(record, concurrency));
   }
 
   #changed(record: FunctionRecord): FunctionRecord {
@@ -254,10 +344,24 @@ export class Functions {
     return record;
   }
 
-  async #restore(records: readonly FunctionRecord[]): Promise<void> {
-    for (const record of records) {
+  /** Throws when the account would have more code than it may. */
+  async #requireStorage(scope: Scope, additionalBytes: number): Promise<void> {
+    const { codeBytes } = await this.usage(scope);
+    if (codeBytes + additionalBytes > this.codeStorageBytesMax) throw codeStorageExceeded();
+  }
+
+  /** Does what a crash, or an engine that failed, has left to be done. */
+  async #settleAll(): Promise<void> {
+    for await (const record of this.#store.stored()) {
+      if (record.deleting === true) await this.#deletion.finish(record.scope, record.name);
+      else await this.#intents.settle(record);
+    }
+  }
+
+  async #restore(configurations: readonly FunctionConfiguration[]): Promise<void> {
+    for (const configuration of configurations) {
       if (this.#closed) return;
-      await this.#preparation.restore(record).catch(() => {
+      await this.#archives.unpack(configuration).catch(() => {
         // The data plane unpacks what it needs and does not find, and tells its caller why it cannot.
       });
     }
@@ -265,9 +369,10 @@ export class Functions {
 
   #scheduleCollection(): void {
     this.#nextCollection = this.#clock.after(collectionIntervalMs, () => {
-      void this.collectCode()
+      void this.#settleAll()
+        .then(() => this.collectCode())
         .catch(() => {
-          // A busy engine: the next round collects it.
+          // A busy engine: the next round does it.
         })
         .finally(() => {
           if (!this.#closed) this.#scheduleCollection();

@@ -17,7 +17,12 @@ import {
 
 const scope = { account: "000000000000", region: "us-east-1" };
 const settings: FunctionSettings = settingsOf("f");
-const codeOf = (id: string) => ({ codeDigest: id, codeSha256: `${id}=`, codeSizeBytes: id.length });
+const codeOf = (id: string) => ({
+  codeDigest: id,
+  codeSha256: `${id}=`,
+  codeSizeBytes: id.length,
+  codeUnzippedBytes: 2 * id.length,
+});
 
 let revisions = 0;
 const moment = (): Moment => ({ nowMs: 1000 + revisions, revisionId: `revision-${++revisions}` });

@@ -17,10 +17,9 @@ import {
   type FunctionRecord,
 } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
-import { functionPending, revisionMismatch, updateInProgress } from "./refusals.ts";
-
-/** The uploaded archive. */
-export type CodeFacts = Pick<FunctionConfiguration, "codeDigest" | "codeSha256" | "codeSizeBytes">;
+import type { CodeFacts } from "../code/code-archives.ts";
+import { requireTotalSize } from "../layers/total-size.ts";
+import { functionInState, revisionMismatch, updateInProgress } from "./refusals.ts";
 
 /** What a caller configures. */
 export type FunctionSettings = Pick<
@@ -33,11 +32,20 @@ export type FunctionSettings = Pick<
   | "timeoutSeconds"
   | "ephemeralStorageMiB"
   | "environment"
-  | "environmentDeclared"
+  | "kmsKeyArn"
+  | "vpc"
+  | "fileSystems"
   | "architecture"
   | "tracingMode"
   | "logging"
+  | "layers"
 >;
+
+/** What a verified signature tells of code; nothing for code that has none. */
+export type SigningFacts = Pick<FunctionConfiguration, "signingProfileVersionArn" | "signingJobArn">;
+
+/** What is absent stays; what is undefined is taken away. */
+export type SettingsChange = { readonly [K in keyof FunctionSettings]?: FunctionSettings[K] | undefined };
 
 /** What every transition takes from outside. */
 export interface Moment {
@@ -50,7 +58,8 @@ export interface NewFunction {
   readonly scope: Scope;
   readonly name: string;
   readonly settings: FunctionSettings;
-  readonly code: CodeFacts;
+  readonly code: CodeFacts & SigningFacts;
+  readonly codeSigningConfigArn?: string;
   readonly tags: Readonly<Record<string, string>>;
   /**
    * Higher than that of any function before it that had its name: it must not take over the old one's environments.
@@ -65,12 +74,13 @@ export interface PreparationFailure {
 }
 
 /** AWS words an update in progress as it does a creation. */
-const beingCreated = { reason: "The function is being created.", code: "Creating" } as const;
+export const beingCreated = { reason: "The function is being created.", code: "Creating" } as const;
 
 export function created(
-  { scope, name, settings, code, tags, firstGeneration }: NewFunction,
+  { scope, name, settings, code, codeSigningConfigArn, tags, firstGeneration }: NewFunction,
   { nowMs, revisionId }: Moment,
 ): FunctionRecord {
+  requireTotalSize({ ...settings, ...code });
   return {
     scope,
     name,
@@ -88,6 +98,7 @@ export function created(
       lastModifiedMs: nowMs,
       generation: firstGeneration,
     },
+    ...(codeSigningConfigArn === undefined ? {} : { codeSigningConfigArn }),
     tags,
     createdAtMs: nowMs,
   };
@@ -97,29 +108,33 @@ export function created(
 export function requireUpdatable(record: FunctionRecord, expectedRevisionId: string | undefined): void {
   const { latest } = record;
   if (expectedRevisionId !== undefined && expectedRevisionId !== latest.revisionId) throw revisionMismatch();
-  if (latest.state === "Pending") throw functionPending();
+  if (latest.state === "Pending") throw functionInState("Pending");
   if (latest.lastUpdateStatus === "InProgress") throw updateInProgress(latest.functionArn);
 }
 
 export function codeUpdated(
   record: FunctionRecord,
-  change: CodeFacts & Pick<FunctionSettings, "architecture">,
+  change: CodeFacts & SigningFacts & Pick<FunctionSettings, "architecture">,
   moment: Moment,
 ): FunctionRecord {
-  return updating(record, change, moment);
+  // Code has the signature that it comes with, or none.
+  const { signingProfileVersionArn: _profile, signingJobArn: _job, ...latest } = record.latest;
+  return updating({ ...record, latest }, change, moment);
 }
 
-/** Changes what is given; what is absent stays. */
-export function configurationUpdated(
-  record: FunctionRecord,
-  change: Partial<FunctionSettings>,
-  moment: Moment,
-): FunctionRecord {
-  return updating(record, change, moment);
+export function configurationUpdated(record: FunctionRecord, change: SettingsChange, moment: Moment): FunctionRecord {
+  const kept = Object.fromEntries(Object.entries(record.latest).filter(([name]) => !isTakenAway(change, name)));
+  const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+  return updating({ ...record, latest: kept as unknown as FunctionConfiguration }, given, moment);
+}
+
+function isTakenAway(change: SettingsChange, name: string): boolean {
+  return Object.hasOwn(change, name) && change[name as keyof SettingsChange] === undefined;
 }
 
 function updating(record: FunctionRecord, change: Partial<FunctionConfiguration>, moment: Moment): FunctionRecord {
   const { latest } = record;
+  requireTotalSize({ ...latest, ...change });
   return {
     ...record,
     latest: {
@@ -183,13 +198,7 @@ export function tagged(
   return { ...record, tags, latest: { ...record.latest, revisionId } };
 }
 
-/** `undefined` takes the reservation away. */
-export function reserved(record: FunctionRecord, reservedConcurrency: number | undefined): FunctionRecord {
-  const { reservedConcurrency: _before, ...rest } = record;
-  return reservedConcurrency === undefined ? rest : { ...rest, reservedConcurrency };
-}
-
-function withoutReasons(configuration: FunctionConfiguration): FunctionConfiguration {
+export function withoutReasons(configuration: FunctionConfiguration): FunctionConfiguration {
   const {
     stateReason: _stateReason,
     stateReasonCode: _stateReasonCode,

@@ -1,14 +1,22 @@
 /**
- * Makes functions ready to run, off the path of the API call that changed them: unpacks the code and checks that the
- * runtime is here, then lets the record go on. What a crash interrupted is taken up again at the next start.
+ * Makes functions ready to run, off the path of the API call that changed them: unpacks the code and the layers and checks
+ * that the runtime is here, then lets the record go on. What a crash interrupted is taken up again at the next start.
  */
 import type { Clock, Timer } from "../../core/clock.ts";
 import { Gate } from "../../core/gate.ts";
 import { ApiError } from "../../core/errors.ts";
-import { functionArn, type FunctionConfiguration, type FunctionRecord } from "../../core/function-record.ts";
-import type { CodeArchives } from "./code-archives.ts";
+import {
+  functionArn,
+  latestVersion,
+  type FunctionConfiguration,
+  type FunctionRecord,
+} from "../../core/function-record.ts";
+import type { Scope } from "../../core/identity.ts";
+import type { CodeArchives } from "../code/code-archives.ts";
+import type { FunctionParts } from "./function-parts.ts";
 import type { FunctionStore } from "./function-store.ts";
 import { isInProgress, prepared, preparationFailed, type Moment, type PreparationFailure } from "./life-cycle.ts";
+import { versionPrepared } from "./publishing.ts";
 
 /** Waits between attempts when the disk or the engine refuses, in ms; after them the change has failed. */
 const retryDelaysMs = [100, 1000, 10_000] as const;
@@ -21,8 +29,15 @@ export interface AvailableRuntimes {
   isAvailable(runtime: string): boolean;
 }
 
+/** `$LATEST` as a change has left it, or a version that was published before its code was ready. */
+interface Target {
+  readonly scope: Scope;
+  readonly configuration: FunctionConfiguration;
+}
+
 export interface PreparationOptions {
   readonly store: FunctionStore;
+  readonly versions: FunctionParts<FunctionConfiguration>;
   readonly archives: CodeArchives;
   readonly runtimes: AvailableRuntimes;
   readonly clock: Clock;
@@ -31,18 +46,20 @@ export interface PreparationOptions {
 
 export class Preparation {
   readonly #store: FunctionStore;
+  readonly #versions: FunctionParts<FunctionConfiguration>;
   readonly #archives: CodeArchives;
   readonly #runtimes: AvailableRuntimes;
   readonly #clock: Clock;
   readonly #moment: () => Moment;
-  /** By function ARN and generation, so that one change is prepared once. */
+  /** By ARN, version and generation, so that one change is prepared once. */
   readonly #running = new Map<string, Promise<void>>();
   readonly #gate = new Gate(preparationsAtOnceMax);
   readonly #retries = new Set<Timer>();
   #closed = false;
 
-  constructor({ store, archives, runtimes, clock, moment }: PreparationOptions) {
+  constructor({ store, versions, archives, runtimes, clock, moment }: PreparationOptions) {
     this.#store = store;
+    this.#versions = versions;
     this.#archives = archives;
     this.#runtimes = runtimes;
     this.#clock = clock;
@@ -51,12 +68,17 @@ export class Preparation {
 
   /** Prepares the change that the record is in, in the background; does nothing when it is in none. */
   begin(record: FunctionRecord): void {
-    if (isInProgress(record)) this.#attempt(record, 0);
+    if (isInProgress(record)) this.#attempt({ scope: record.scope, configuration: record.latest }, 0);
   }
 
-  /** Unpacks the code of what is being served, where the disk has lost it. */
+  /** The same for a published version. */
+  beginVersion(scope: Scope, configuration: FunctionConfiguration): void {
+    if (configuration.state === "Pending") this.#attempt({ scope, configuration }, 0);
+  }
+
+  /** Unpacks the code and the layers of what is being served, where the disk has lost them. */
   async restore({ active }: FunctionRecord): Promise<void> {
-    if (active !== undefined) await this.#archives.unpack(active.codeDigest);
+    if (active !== undefined) await this.#archives.unpack(active);
   }
 
   /** Begins nothing more and waits for what is running; the rest is for the next start. */
@@ -66,71 +88,80 @@ export class Preparation {
     await Promise.all(this.#running.values());
   }
 
-  #attempt(record: FunctionRecord, attempt: number): void {
-    const change = `${functionArn(record.scope, record.name)} ${record.latest.generation}`;
+  #attempt(target: Target, attempt: number): void {
+    const { name, version, generation } = target.configuration;
+    const change = `${functionArn(target.scope, name, version)} ${generation}`;
     if (this.#closed || this.#running.has(change)) return;
-    this.#running.set(change, this.#run(change, record, attempt));
+    this.#running.set(change, this.#run(change, target, attempt));
   }
 
-  async #run(change: string, record: FunctionRecord, attempt: number): Promise<void> {
-    const retryDelayMs = await this.#gate.run(async () => this.#prepare(record, attempt));
+  async #run(change: string, target: Target, attempt: number): Promise<void> {
+    const retryDelayMs = await this.#gate.run(async () => this.#prepare(target, attempt));
     this.#running.delete(change);
-    if (retryDelayMs !== undefined) this.#retryLater(record, attempt + 1, retryDelayMs);
+    if (retryDelayMs !== undefined) this.#retryLater(target, attempt + 1, retryDelayMs);
   }
 
   /** Never rejects: what fails is tried again after the delay that it returns, and then is the function's failure. */
-  async #prepare(record: FunctionRecord, attempt: number): Promise<number | undefined> {
+  async #prepare(target: Target, attempt: number): Promise<number | undefined> {
     if (this.#closed) return undefined;
     try {
-      const failure = await this.#problemOf(record.latest);
-      await this.#finish(record, failure);
+      const failure = await this.#problemOf(target.configuration);
+      await this.#finish(target, failure);
     } catch (error) {
       // Gone meanwhile: nothing is left to be prepared.
       if (error instanceof ApiError && error.code === "ResourceNotFoundException") return undefined;
       const retryDelayMs = retryDelaysMs[attempt];
       if (retryDelayMs !== undefined) return retryDelayMs;
-      return this.#giveUp(record, error as Error);
+      return this.#giveUp(target, error as Error);
     }
     return undefined;
   }
 
   /** An engine that cannot even take the failure is asked again later. */
-  async #giveUp(record: FunctionRecord, { message }: Error): Promise<number | undefined> {
+  async #giveUp(target: Target, { message }: Error): Promise<number | undefined> {
     try {
       const reason = `The code could not be made ready: ${message}`;
-      await this.#finish(record, { reason, reasonCode: "InternalError" });
+      await this.#finish(target, { reason, reasonCode: "InternalError" });
       return undefined;
     } catch {
       return retryDelaysMs.at(-1);
     }
   }
 
-  async #problemOf({ codeDigest, runtime }: FunctionConfiguration): Promise<PreparationFailure | undefined> {
+  async #problemOf(configuration: FunctionConfiguration): Promise<PreparationFailure | undefined> {
+    const { runtime } = configuration;
     if (!this.#runtimes.isAvailable(runtime)) {
       return { reason: `The runtime ${runtime} is not available here.`, reasonCode: "InvalidRuntime" };
     }
     try {
-      if (await this.#archives.unpack(codeDigest)) return undefined;
-      return { reason: "The function's code is gone.", reasonCode: "InternalError" };
+      if (await this.#archives.unpack(configuration)) return undefined;
+      return { reason: "The function's code, or one of its layers, is gone.", reasonCode: "InternalError" };
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       return { reason: error.message, reasonCode: "InvalidZipFileException" };
     }
   }
 
-  async #finish({ scope, name, latest }: FunctionRecord, failure: PreparationFailure | undefined): Promise<void> {
-    await this.#store.modify(scope, name, (current) =>
-      failure === undefined
-        ? prepared(current, latest.generation, this.#moment())
-        : preparationFailed(current, latest.generation, failure, this.#moment()),
-    );
+  async #finish({ scope, configuration }: Target, failure: PreparationFailure | undefined): Promise<void> {
+    const { name, version, generation } = configuration;
+    if (version === latestVersion) {
+      await this.#store.modify(scope, name, (current) =>
+        failure === undefined
+          ? prepared(current, generation, this.#moment())
+          : preparationFailed(current, generation, failure, this.#moment()),
+      );
+    } else {
+      await this.#versions.modify(scope, name, version, (current) =>
+        current === undefined ? undefined : versionPrepared(current, failure, this.#moment()),
+      );
+    }
   }
 
-  #retryLater(record: FunctionRecord, attempt: number, delayMs: number): void {
+  #retryLater(target: Target, attempt: number, delayMs: number): void {
     if (this.#closed) return;
     const timer = this.#clock.after(delayMs, () => {
       this.#retries.delete(timer);
-      this.#attempt(record, attempt);
+      this.#attempt(target, attempt);
     });
     this.#retries.add(timer);
   }

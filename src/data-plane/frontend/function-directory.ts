@@ -1,20 +1,23 @@
 /**
- * Every function's configuration in memory, kept current by a watch on the records. The path of an invocation asks
- * here and nowhere else.
+ * Every function's configuration, versions and aliases in memory, kept current by watches on the records. The path of an
+ * invocation asks here and nowhere else. Records may come in any order: a version before its function, an alias before
+ * its version.
  */
 import {
   functionArn,
   functionsPrefix,
+  type AliasRecord,
   type FunctionPartKind,
   latestVersion,
-  versionSegment,
   type FunctionConfiguration,
   type FunctionRecord,
 } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
-import type { Key, RecordChange, Records, Watch } from "../../engine/contract.ts";
+import type { RecordChange, Records, Watch } from "../../engine/contract.ts";
+import { drawVersion } from "./alias-routing.ts";
 
 const versionKind: FunctionPartKind = "function-version";
+const aliasKind: FunctionPartKind = "function-alias";
 
 /** What the directory tells whoever keeps something per function. */
 export interface DirectoryListener {
@@ -24,21 +27,24 @@ export interface DirectoryListener {
 }
 
 export type Resolution =
-  | { readonly kind: "found"; readonly configuration: FunctionConfiguration }
+  /** `alias` is the name by which the version was found, when it was one. */
+  | { readonly kind: "found"; readonly configuration: FunctionConfiguration; readonly alias?: string }
   | { readonly kind: "not-found"; readonly arn: string }
   | { readonly kind: "not-ready"; readonly state: string; readonly reason: string };
 
 interface DirectoryEntry {
+  /** Undefined while it is not known, and when the function is being deleted. */
   record: FunctionRecord | undefined;
-  /** Published versions by the segment of their number; they may be delivered before the function's own record. */
+  /** Published versions by number. */
   readonly versions: Map<string, FunctionConfiguration>;
+  readonly aliases: Map<string, AliasRecord>;
 }
 
 export class FunctionDirectory {
   readonly #listener: DirectoryListener;
   /** By unqualified ARN. */
   readonly #entries = new Map<string, DirectoryEntry>();
-  #watches: readonly Watch[] = [];
+  readonly #watches: Watch[] = [];
 
   constructor(listener: DirectoryListener) {
     this.#listener = listener;
@@ -46,24 +52,27 @@ export class FunctionDirectory {
 
   /** Resolves when every function that exists is known. */
   async follow(records: Pick<Records, "watch">): Promise<void> {
-    const functions = await records.watch<FunctionRecord>(functionsPrefix, (change) => this.#onFunction(change));
-    this.#watches = [functions];
-    const versions = await records.watch<FunctionConfiguration>([versionKind], (change) => this.#onVersion(change));
-    this.#watches = [functions, versions];
+    this.#watches.push(await records.watch<FunctionRecord>(functionsPrefix, (change) => this.#onFunction(change)));
+    this.#watches.push(await records.watch<FunctionConfiguration>([versionKind], (change) => this.#onVersion(change)));
+    this.#watches.push(await records.watch<AliasRecord>([aliasKind], (change) => this.#onAlias(change)));
   }
 
   close(): void {
     for (const watch of this.#watches) watch.stop();
   }
 
-  resolve(scope: Scope, name: string, qualifier: string | undefined): Resolution {
+  /** `draw` makes a number from 0 up to 1, by which an alias of two versions chooses one; asked only then. */
+  resolve(scope: Scope, name: string, qualifier: string | undefined, draw: () => number): Resolution {
     const entry = this.#entries.get(functionArn(scope, name));
     const record = entry?.record;
     if (entry === undefined || record === undefined) return notFound(scope, name, qualifier);
-    const isLatest = qualifier === undefined || qualifier === latestVersion;
-    const configuration = isLatest ? (record.active ?? record.latest) : entry.versions.get(versionSegment(qualifier));
+    const alias = qualifier === undefined ? undefined : entry.aliases.get(qualifier);
+    const version = alias === undefined ? (qualifier ?? latestVersion) : drawVersion(alias, draw);
+    const configuration = version === latestVersion ? (record.active ?? record.latest) : entry.versions.get(version);
     if (configuration === undefined) return notFound(scope, name, qualifier);
-    if (configuration.state === "Active") return { kind: "found", configuration };
+    if (configuration.state === "Active") {
+      return { kind: "found", configuration, ...(alias !== undefined && { alias: alias.name }) };
+    }
     return { kind: "not-ready", state: configuration.state, reason: configuration.stateReason ?? "" };
   }
 
@@ -74,41 +83,51 @@ export class FunctionDirectory {
 
   #onFunction(change: RecordChange<FunctionRecord>): void {
     const { arn, scope } = placeOf(change);
-    if (change.kind === "put") {
-      this.#entry(arn).record = change.entry.value;
-      this.#tell(arn);
+    const entry = this.#entry(arn);
+    if (change.kind === "put" && change.entry.value.deleting === undefined) {
+      entry.record = change.entry.value;
+      this.#tell(arn, entry);
       return;
     }
-    const entry = this.#entries.get(arn);
-    if (entry === undefined) return;
+    const wasKnown = entry.record !== undefined;
     entry.record = undefined;
-    if (entry.versions.size === 0) this.#entries.delete(arn);
-    this.#listener.onDeleted(arn, scope);
+    this.#forgetEmpty(arn, entry);
+    if (wasKnown) this.#listener.onDeleted(arn, scope);
   }
 
   #onVersion(change: RecordChange<FunctionConfiguration>): void {
-    const { arn, key } = placeOf(change);
-    const version = key[4];
-    if (version === undefined) return;
+    const { arn, qualifier } = placeOf(change);
     const entry = this.#entry(arn);
-    if (change.kind === "put") entry.versions.set(version, change.entry.value);
-    else entry.versions.delete(version);
-    if (entry.record === undefined && entry.versions.size === 0) this.#entries.delete(arn);
-    this.#tell(arn);
+    // Its key has the number with leading zeros.
+    if (change.kind === "put") entry.versions.set(change.entry.value.version, change.entry.value);
+    else entry.versions.delete(qualifier.replace(/^0+/, ""));
+    this.#forgetEmpty(arn, entry);
+    this.#tell(arn, entry);
+  }
+
+  #onAlias(change: RecordChange<AliasRecord>): void {
+    const { arn, qualifier } = placeOf(change);
+    const entry = this.#entry(arn);
+    if (change.kind === "put") entry.aliases.set(qualifier, change.entry.value);
+    else entry.aliases.delete(qualifier);
+    this.#forgetEmpty(arn, entry);
   }
 
   #entry(arn: string): DirectoryEntry {
     let entry = this.#entries.get(arn);
     if (entry === undefined) {
-      entry = { record: undefined, versions: new Map() };
+      entry = { record: undefined, versions: new Map(), aliases: new Map() };
       this.#entries.set(arn, entry);
     }
     return entry;
   }
 
-  #tell(arn: string): void {
-    const entry = this.#entries.get(arn);
-    if (entry?.record !== undefined) this.#listener.onFunction(arn, entry.record, [...live(entry)]);
+  #forgetEmpty(arn: string, { record, versions, aliases }: DirectoryEntry): void {
+    if (record === undefined && versions.size === 0 && aliases.size === 0) this.#entries.delete(arn);
+  }
+
+  #tell(arn: string, entry: DirectoryEntry): void {
+    if (entry.record !== undefined) this.#listener.onFunction(arn, entry.record, [...live(entry)]);
   }
 }
 
@@ -122,10 +141,14 @@ function notFound(scope: Scope, name: string, qualifier: string | undefined): Re
   return { kind: "not-found", arn: functionArn(scope, name, qualifier) };
 }
 
-/** Keys of both kinds go on with account, region and function name. */
-function placeOf(change: RecordChange<unknown>): { readonly arn: string; readonly scope: Scope; readonly key: Key } {
+/** Keys go on with account, region and function name; those of versions and aliases then with a qualifier. */
+function placeOf(change: RecordChange<unknown>): {
+  readonly arn: string;
+  readonly scope: Scope;
+  readonly qualifier: string;
+} {
   const key = change.kind === "put" ? change.entry.key : change.key;
-  const [, account = "", region = "", name = ""] = key;
+  const [, account = "", region = "", name = "", qualifier = ""] = key;
   const scope = { account, region };
-  return { arn: functionArn(scope, name), scope, key };
+  return { arn: functionArn(scope, name), scope, qualifier };
 }

@@ -12,7 +12,7 @@ import type { Environment } from "../assignment/environment.ts";
 import type { CountingService } from "../counting/counting-service.ts";
 import type { Frontend, InvokeOutcome, InvokeRequest, StartInfo } from "./contract.ts";
 import type { FunctionDirectory, Resolution } from "./function-directory.ts";
-import { traceIdOf } from "./trace-id.ts";
+import { TraceHeaders } from "./trace-id.ts";
 
 /** Environments that an invocation is offered to, when one after the other turns out to have ended. */
 const offersMax = 3;
@@ -25,6 +25,8 @@ export interface FrontendOptions {
   readonly directory: FunctionDirectory;
   readonly counting: CountingService;
   readonly assignment: Assignment;
+  /** A random number from 0 up to 1: chooses between the versions of an alias, and what is traced. */
+  readonly draw: () => number;
   /** Takes a record of every invocation that ran; called after its report, off the caller's path. */
   readonly onUsage: (usage: UsageRecord) => void;
 }
@@ -34,6 +36,8 @@ export class InvocationFrontend implements Frontend {
   readonly #directory: FunctionDirectory;
   readonly #counting: CountingService;
   readonly #assignment: Assignment;
+  readonly #draw: () => number;
+  readonly #traces: TraceHeaders;
   readonly #onUsage: (usage: UsageRecord) => void;
 
   constructor(options: FrontendOptions) {
@@ -41,18 +45,25 @@ export class InvocationFrontend implements Frontend {
     this.#directory = options.directory;
     this.#counting = options.counting;
     this.#assignment = options.assignment;
+    this.#draw = options.draw;
+    this.#traces = new TraceHeaders(options.draw);
     this.#onUsage = options.onUsage;
   }
 
   check(request: Pick<InvokeRequest, "scope" | "functionName" | "qualifier">): InvokeOutcome | { readonly kind: "ok" } {
-    const resolution = this.#directory.resolve(request.scope, request.functionName, request.qualifier);
+    const { scope, functionName, qualifier } = request;
+    const resolution = this.#directory.resolve(scope, functionName, qualifier, this.#draw);
     return resolution.kind === "found" ? { kind: "ok" } : resolution;
   }
 
   async invoke(request: InvokeRequest): Promise<InvokeOutcome> {
     const receivedMs = this.#clock.monotonicMs();
     const { scope } = request;
-    const resolution = this.#directory.resolve(scope, request.functionName, request.qualifier);
+    // Drawn once: an invocation that has to look again goes the same way, if it is still there.
+    let drawn: number | undefined;
+    const resolve = (): Resolution =>
+      this.#directory.resolve(scope, request.functionName, request.qualifier, () => (drawn ??= this.#draw()));
+    const resolution = resolve();
     if (resolution.kind !== "found") return resolution;
 
     const { functionArn: arn, version } = resolution.configuration;
@@ -70,7 +81,7 @@ export class InvocationFrontend implements Frontend {
         hasWaited = acquired instanceof Promise;
         environment = acquired instanceof Promise ? await acquired : acquired;
       } catch (error) {
-        const successor = this.#successorOf(configuration, request, error);
+        const successor = successorOf(configuration, resolve(), error);
         if (successor.kind !== "found") return successor;
         ({ configuration } = successor);
         continue;
@@ -84,18 +95,6 @@ export class InvocationFrontend implements Frontend {
         if (!ranNothing(error) || offer >= offersMax) throw error;
       }
     }
-  }
-
-  /** A function may change, or go, while a request waits: then what it is now decides. Else throws the error again. */
-  #successorOf(
-    configuration: FunctionConfiguration,
-    request: InvokeRequest,
-    error: unknown,
-  ): Exclude<Resolution, { readonly kind: "not-ready" }> {
-    const now = this.#directory.resolve(request.scope, request.functionName, request.qualifier);
-    if (!(error instanceof UnavailableError) || now.kind === "not-ready") throw error;
-    if (now.kind === "found" && now.configuration.generation === configuration.generation) throw error;
-    return now;
   }
 
   #run(
@@ -112,7 +111,7 @@ export class InvocationFrontend implements Frontend {
       invokedFunctionArn: functionArn(scope, functionName, qualifier),
       payload: request.payload,
       timeoutMs: configuration.timeoutSeconds * 1000,
-      traceId: request.traceId ?? traceIdOf(request.requestId, startedAtMs),
+      traceId: this.#traces.of(configuration, request.requestId, request.traceId, startedAtMs),
       wantsLogTail: request.wantsLogTail,
       ...(request.clientContext !== undefined && { clientContext: request.clientContext }),
     });
@@ -123,6 +122,18 @@ export class InvocationFrontend implements Frontend {
     );
     return handle;
   }
+}
+
+/** A function may change, or go, while a request waits: then what it is now decides. Else throws the error again. */
+function successorOf(
+  { version, generation }: FunctionConfiguration,
+  now: Resolution,
+  error: unknown,
+): Exclude<Resolution, { readonly kind: "not-ready" }> {
+  if (!(error instanceof UnavailableError) || now.kind === "not-ready") throw error;
+  if (now.kind !== "found") return now;
+  if (now.configuration.version === version && now.configuration.generation === generation) throw error;
+  return now;
 }
 
 /** Only a lost worker leaves it open whether the function ran. */

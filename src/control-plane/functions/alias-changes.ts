@@ -1,0 +1,157 @@
+/**
+ * Aliases: names for a version, or for two of them by weight.
+ *
+ * A version does not go while an alias points to it, though both are records of their own: who deletes a version says so
+ * in the function's record before looking at the aliases, and who writes an alias looks at that record afterwards, so
+ * that one of the two sees the other.
+ * https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html
+ */
+import { UnavailableError } from "../../core/errors.ts";
+import { latestVersion, type AliasRecord, type FunctionConfiguration } from "../../core/function-record.ts";
+import type { Scope } from "../../core/identity.ts";
+import type { FunctionParts } from "./function-parts.ts";
+import type { FunctionStore } from "./function-store.ts";
+import type { Intents } from "./intents.ts";
+import { aliasExists, aliasNotFound, functionNotFound, invalidRouting, revisionMismatch } from "./refusals.ts";
+
+/** Versions beside the first that an alias may point to. */
+const additionalVersionsMax = 1;
+/** Other changes of the function that may come first; each of them is one that was done. */
+const attemptsMax = 50;
+
+export type NewAlias = Omit<AliasRecord, "revisionId">;
+
+export interface AliasUpdate extends Partial<Omit<NewAlias, "name">> {
+  /** The revision that the caller wants to change; any, when undefined. */
+  readonly revisionId?: string;
+}
+
+export interface AliasChangesOptions {
+  readonly store: FunctionStore;
+  readonly versions: FunctionParts<FunctionConfiguration>;
+  readonly aliases: FunctionParts<AliasRecord>;
+  readonly intents: Intents;
+  /** Makes a fresh UUID. */
+  readonly newId: () => string;
+}
+
+export class AliasChanges {
+  readonly #store: FunctionStore;
+  readonly #versions: FunctionParts<FunctionConfiguration>;
+  readonly #aliases: FunctionParts<AliasRecord>;
+  readonly #intents: Intents;
+  readonly #newId: () => string;
+
+  constructor({ store, versions, aliases, intents, newId }: AliasChangesOptions) {
+    this.#store = store;
+    this.#versions = versions;
+    this.#aliases = aliases;
+    this.#intents = intents;
+    this.#newId = newId;
+  }
+
+  /** Throws ResourceNotFoundException of a version, ResourceConflictException when the name is taken. */
+  async create(scope: Scope, name: string, alias: NewAlias): Promise<AliasRecord> {
+    await this.#requireVersion(scope, name, alias.functionVersion);
+    return this.#change(scope, name, alias.name, (current) => {
+      if (current !== undefined) throw aliasExists(scope, name, alias.name);
+      return { ...alias, revisionId: this.#newId() };
+    });
+  }
+
+  /** Changes what is given; what is absent stays. The revision changes in any case. */
+  async update(scope: Scope, name: string, alias: string, update: AliasUpdate): Promise<AliasRecord> {
+    const { revisionId, ...members } = update;
+    return this.#change(scope, name, alias, (current) => {
+      if (current === undefined) throw aliasNotFound(scope, name, alias);
+      if (revisionId !== undefined && revisionId !== current.revisionId) throw revisionMismatch();
+      return { ...current, ...members, revisionId: this.#newId() };
+    });
+  }
+
+  async #change(
+    scope: Scope,
+    name: string,
+    alias: string,
+    change: (current: AliasRecord | undefined) => AliasRecord,
+  ): Promise<AliasRecord> {
+    await this.#untilUnintended(scope, name);
+    // What it becomes is judged before it is written; when another writer comes in between, the new outcome again.
+    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+      const before = await this.#aliases.find(scope, name, alias);
+      const changed = change(before);
+      await this.#requireRouting(scope, name, changed);
+      const after = await this.#aliases.modify(scope, name, alias, (current) =>
+        current?.revisionId === before?.revisionId ? changed : current,
+      );
+      if (after !== changed) continue;
+      await this.#confirm(scope, name, changed, before);
+      return changed;
+    }
+    throw new UnavailableError("busy", `alias ${alias} of ${name} is being changed by too many clients at once`);
+  }
+
+  /** Takes the alias back when a version that it points to went meanwhile. */
+  async #confirm(scope: Scope, name: string, written: AliasRecord, before: AliasRecord | undefined): Promise<void> {
+    const { intent } = await this.#store.get(scope, name);
+    const going = intent?.kind === "remove" ? intent.qualifier : undefined;
+    for (const version of versionsOf(written)) {
+      if (version !== going && (await this.#findVersion(scope, name, version)) !== undefined) continue;
+      await this.#aliases.modify(scope, name, written.name, (current) =>
+        current?.revisionId === written.revisionId ? before : current,
+      );
+      throw functionNotFound(scope, name, version);
+    }
+  }
+
+  /** Throws AWS's refusal when the versions do not go together. */
+  async #requireRouting(scope: Scope, name: string, alias: AliasRecord): Promise<void> {
+    const first = await this.#requireVersion(scope, name, alias.functionVersion);
+    const additional = Object.keys(alias.additionalVersionWeights);
+    if (additional.length > additionalVersionsMax) {
+      throw invalidRouting(
+        `Number of items in AdditionalVersionWeights cannot be greater than ${additionalVersionsMax}`,
+      );
+    }
+    for (const version of additional) {
+      if (version === alias.functionVersion) {
+        throw invalidRouting(
+          `Invalid function version ${version}. ` +
+            `Function version ${version} is already included in routing configuration.`,
+        );
+      }
+      if (alias.functionVersion === latestVersion) {
+        throw invalidRouting(`${latestVersion} is not supported for an alias pointing to more than 1 version`);
+      }
+      const second = await this.#requireVersion(scope, name, version);
+      if (second.role !== first.role) {
+        throw invalidRouting("Specified versions must be associated with the same execution role");
+      }
+      if (second.deadLetterTargetArn !== first.deadLetterTargetArn) {
+        throw invalidRouting("Specified versions must be associated with the same dead-letter queue");
+      }
+    }
+  }
+
+  async #requireVersion(scope: Scope, name: string, version: string): Promise<FunctionConfiguration> {
+    const found = await this.#findVersion(scope, name, version);
+    if (found === undefined) throw functionNotFound(scope, name, version);
+    return found;
+  }
+
+  async #findVersion(scope: Scope, name: string, version: string): Promise<FunctionConfiguration | undefined> {
+    if (version === latestVersion) return (await this.#store.find(scope, name))?.latest;
+    const found = await this.#versions.find(scope, name, version);
+    return found?.version === version ? found : undefined;
+  }
+
+  /** A removal of this alias that is under way is done first. */
+  async #untilUnintended(scope: Scope, name: string): Promise<void> {
+    const record = await this.#store.find(scope, name);
+    if (record !== undefined) await this.#intents.settle(record);
+  }
+}
+
+function versionsOf({ functionVersion, additionalVersionWeights }: AliasRecord): string[] {
+  return [functionVersion, ...Object.keys(additionalVersionWeights)];
+}

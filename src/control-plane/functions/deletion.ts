@@ -1,0 +1,102 @@
+/**
+ * Takes functions, versions and aliases away. What belongs to them goes with them; a crash in between is taken up at the
+ * next start, and by whoever wants the name again.
+ */
+import {
+  functionPartKinds,
+  type AliasRecord,
+  type FunctionConfiguration,
+  type FunctionRecord,
+} from "../../core/function-record.ts";
+import type { Scope } from "../../core/identity.ts";
+import { UnavailableError } from "../../core/errors.ts";
+import type { Records } from "../../engine/contract.ts";
+import type { FunctionParts } from "./function-parts.ts";
+import type { FunctionStore } from "./function-store.ts";
+import type { Intents } from "./intents.ts";
+import { functionNotFound, versionHasAliases } from "./refusals.ts";
+
+/** Parts removed at once. */
+const pageMax = 100;
+/** Other changes of the function that may come first; each of them is one that was done. */
+const attemptsMax = 50;
+
+export interface DeletionOptions {
+  readonly records: Records;
+  readonly store: FunctionStore;
+  readonly versions: FunctionParts<FunctionConfiguration>;
+  readonly aliases: FunctionParts<AliasRecord>;
+  readonly intents: Intents;
+}
+
+export class Deletion {
+  readonly #records: Records;
+  readonly #store: FunctionStore;
+  readonly #versions: FunctionParts<FunctionConfiguration>;
+  readonly #aliases: FunctionParts<AliasRecord>;
+  readonly #intents: Intents;
+
+  constructor({ records, store, versions, aliases, intents }: DeletionOptions) {
+    this.#records = records;
+    this.#store = store;
+    this.#versions = versions;
+    this.#aliases = aliases;
+    this.#intents = intents;
+  }
+
+  /** The function with all that it owns. Throws ResourceNotFoundException. */
+  async deleteFunction(scope: Scope, name: string): Promise<void> {
+    await this.#store.modify(scope, name, (record) => ({ ...record, deleting: true }));
+    await this.finish(scope, name);
+  }
+
+  /** One version. Throws ResourceNotFoundException, and ResourceConflictException while an alias points to it. */
+  async deleteVersion(scope: Scope, name: string, version: string): Promise<void> {
+    await this.#store.get(scope, name);
+    const current = await this.#versions.find(scope, name, version);
+    if (current?.version !== version) throw functionNotFound(scope, name, version);
+    const referencedBy = await this.#removeQualifier(scope, name, version);
+    if (referencedBy.length > 0) throw versionHasAliases(referencedBy);
+  }
+
+  /** As AWS does, an alias that is not there is deleted too. */
+  async deleteAlias(scope: Scope, name: string, alias: string): Promise<void> {
+    if ((await this.#store.find(scope, name)) === undefined) return;
+    if ((await this.#aliases.find(scope, name, alias)) === undefined) return;
+    await this.#removeQualifier(scope, name, alias);
+  }
+
+  /** Removes what a function whose deletion has begun owns, then the function. Others may be doing the same. */
+  async finish(scope: Scope, name: string): Promise<void> {
+    for (const kind of functionPartKinds) {
+      const prefix = [kind, scope.account, scope.region, name] as const;
+      for (;;) {
+        const page = await this.#records.list(prefix, { limit: pageMax });
+        // With its revision, so that a new function of that name keeps its own.
+        for (const { key, revision } of page) await this.#records.delete(key, revision);
+        if (page.length < pageMax) break;
+      }
+    }
+    await this.#store.forget(scope, name);
+  }
+
+  async #removeQualifier(scope: Scope, name: string, qualifier: string): Promise<readonly string[]> {
+    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+      const record = await this.#store.modify(scope, name, (current) => {
+        if (current.intent !== undefined) return current;
+        return { ...withoutPublished(current, qualifier), intent: { kind: "remove", qualifier } };
+      });
+      const outcome = await this.#intents.settle(record);
+      if (record.intent?.kind !== "remove" || record.intent.qualifier !== qualifier) continue;
+      return outcome.done ? [] : outcome.referencedBy;
+    }
+    throw new UnavailableError("busy", `function ${name} is being changed by too many clients at once`);
+  }
+}
+
+/** What is taken away may be published again. */
+function withoutPublished(record: FunctionRecord, version: string): FunctionRecord {
+  if (record.lastPublished?.version !== version) return record;
+  const { lastPublished: _gone, ...rest } = record;
+  return rest;
+}
