@@ -22,8 +22,13 @@ import { createStsHandlers } from "../aws/sts/handlers.ts";
 import { accessKeysOf } from "../config/parse.ts";
 import type { Config } from "../config/settings.ts";
 import { Concurrency } from "../control-plane/concurrency/concurrency.ts";
+import { EventInvokeConfigs } from "../control-plane/event-invoke/event-invoke-configs.ts";
+import { EventSourceMappings } from "../control-plane/event-source-mappings/event-source-mappings.ts";
+import { unknownSources } from "../control-plane/event-source-mappings/event-sources.ts";
+import { FunctionUrls, newUrlId } from "../control-plane/function-urls/function-urls.ts";
 import { Functions } from "../control-plane/functions/functions.ts";
 import { FunctionPolicies } from "../control-plane/policies/function-policies.ts";
+import { RuntimeManagement } from "../control-plane/runtime-management/runtime-management.ts";
 import { systemClock } from "../core/clock.ts";
 import { openDataPlane } from "../data-plane/data-plane.ts";
 import { backupEngine } from "../engine/backup.ts";
@@ -70,6 +75,17 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
     newId: randomUUID,
     accountConcurrency: config.accountConcurrency,
   });
+  const { records } = engine;
+  const eventInvokeConfigs = new EventInvokeConfigs({ records, functions, clock });
+  const functionUrls = new FunctionUrls({ records, functions, clock, newUrlId: () => newUrlId(randomBytes) });
+  const runtimeManagement = new RuntimeManagement({ records, functions, installed: runtimes.find });
+  const eventSourceMappings = new EventSourceMappings({
+    records,
+    functions,
+    sources: unknownSources,
+    clock,
+    newId: randomUUID,
+  });
   const dataPlane = await openDataPlane({
     engine,
     clock,
@@ -103,6 +119,10 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
         provisioning: dataPlane.provisioning,
         host: { architecture: process.arch === "arm64" ? "arm64" : "x86_64", runtimes },
         codeLinks,
+        eventInvokeConfigs,
+        eventSourceMappings,
+        functionUrls,
+        runtimeManagement,
         policies: new FunctionPolicies({ records: engine.records, functions, newId: randomUUID }),
       }),
     },
@@ -147,11 +167,13 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
   dropRoot(instance);
 
   await functions.start();
+  await eventSourceMappings.start();
   await workers.start();
   return {
     detail: addressOf(endpoint.server, config.host),
     async stop() {
       await Promise.all([endpoint.close(), closed(internalServer)]);
+      await eventSourceMappings.close();
       await functions.close();
       await dataPlane.close();
       workers.close();

@@ -7,8 +7,12 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { ManualClock } from "../../src/core/manual-clock.ts";
 import { Concurrency } from "../../src/control-plane/concurrency/concurrency.ts";
+import { EventInvokeConfigs } from "../../src/control-plane/event-invoke/event-invoke-configs.ts";
+import { EventSourceMappings } from "../../src/control-plane/event-source-mappings/event-source-mappings.ts";
+import { FunctionUrls } from "../../src/control-plane/function-urls/function-urls.ts";
 import { Functions } from "../../src/control-plane/functions/functions.ts";
 import { FunctionPolicies } from "../../src/control-plane/policies/function-policies.ts";
+import { RuntimeManagement } from "../../src/control-plane/runtime-management/runtime-management.ts";
 import type { Frontend, InvokeOutcome, InvokeRequest } from "../../src/data-plane/frontend/contract.ts";
 import type { ProvisioningStatus } from "../../src/data-plane/scaling/contract.ts";
 import type { Engine } from "../../src/engine/contract.ts";
@@ -39,6 +43,9 @@ export class LambdaBench implements AsyncDisposable {
   readonly engine: Engine;
   readonly functions: Functions;
   readonly codeLinks: CodeLinks;
+  readonly eventSourceMappings: EventSourceMappings;
+  /** Event sources of which it is known that they are there, or that they are not. */
+  readonly sources = new Map<string, "yes" | "no">();
   /** What the frontend was asked. */
   readonly invocations: InvokeRequest[] = [];
   outcome: InvokeOutcome = { kind: "not-ready", state: "Pending", reason: "" };
@@ -73,6 +80,14 @@ export class LambdaBench implements AsyncDisposable {
       clock,
       readCode: async (digest) => this.engine.blobs.get(digest),
     });
+    const { records } = this.engine;
+    this.eventSourceMappings = new EventSourceMappings({
+      records,
+      functions: this.functions,
+      sources: { exists: async (arn) => this.sources.get(arn) ?? "unknown" },
+      clock,
+      newId,
+    });
     const frontend: Frontend = {
       invoke: async (request) => {
         this.invocations.push(request);
@@ -93,6 +108,19 @@ export class LambdaBench implements AsyncDisposable {
       provisioning: { status: () => this.provisioning },
       host: { architecture: "x86_64", runtimes: { find: (identifier) => installed.get(identifier) } },
       codeLinks: this.codeLinks,
+      eventInvokeConfigs: new EventInvokeConfigs({ records, functions: this.functions, clock }),
+      eventSourceMappings: this.eventSourceMappings,
+      functionUrls: new FunctionUrls({
+        records,
+        functions: this.functions,
+        clock,
+        newUrlId: () => String(++ids).padStart(32, "u"),
+      }),
+      runtimeManagement: new RuntimeManagement({
+        records,
+        functions: this.functions,
+        installed: (identifier) => installed.get(identifier),
+      }),
       policies: new FunctionPolicies({ records: this.engine.records, functions: this.functions, newId }),
     });
   }
@@ -118,6 +146,7 @@ export class LambdaBench implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.eventSourceMappings.close();
     await this.functions.close();
     await this.engine.close();
     await rm(this.#directory, { recursive: true });

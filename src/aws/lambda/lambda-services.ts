@@ -1,7 +1,11 @@
 /** What Lambda's operations stand on. */
 import type { Concurrency } from "../../control-plane/concurrency/concurrency.ts";
+import type { EventInvokeConfigs } from "../../control-plane/event-invoke/event-invoke-configs.ts";
+import type { EventSourceMappings } from "../../control-plane/event-source-mappings/event-source-mappings.ts";
+import type { FunctionUrls } from "../../control-plane/function-urls/function-urls.ts";
 import type { Functions } from "../../control-plane/functions/functions.ts";
 import type { FunctionPolicies } from "../../control-plane/policies/function-policies.ts";
+import type { RuntimeManagement } from "../../control-plane/runtime-management/runtime-management.ts";
 import type { Frontend } from "../../data-plane/frontend/contract.ts";
 import type { Provisioning } from "../../data-plane/scaling/contract.ts";
 import type { CodeLinks } from "./code-links.ts";
@@ -15,4 +19,8 @@ export interface LambdaServices {
   readonly host: HostAbilities;
   readonly codeLinks: CodeLinks;
   readonly policies: FunctionPolicies;
+  readonly eventInvokeConfigs: EventInvokeConfigs;
+  readonly eventSourceMappings: EventSourceMappings;
+  readonly functionUrls: FunctionUrls;
+  readonly runtimeManagement: RuntimeManagement;
 }

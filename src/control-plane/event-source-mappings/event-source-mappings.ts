@@ -1,0 +1,268 @@
+/**
+ * The control plane of event source mappings: their records and states, without their wire shapes. A change is durable
+ * when its promise resolves, in a state of transition; the step that settles it follows in the background and is taken
+ * up again after a crash. Nothing reads from the sources yet.
+ */
+import type { Clock, Timer } from "../../core/clock.ts";
+import { ApiError } from "../../core/errors.ts";
+import { Gate } from "../../core/gate.ts";
+import type { Scope } from "../../core/identity.ts";
+import type { Records } from "../../engine/contract.ts";
+import type { Functions } from "../functions/functions.ts";
+import { tagsMax, tooManyTags } from "../functions/refusals.ts";
+import { requireNoDuplicate } from "./duplicates.ts";
+import { sourceMissing, type EventSource, type EventSources } from "./event-sources.ts";
+import { isSettled, nextState, settledState, stateOfNew, type MappingEvent } from "./mapping-life.ts";
+import type { EventSourceMappingRecord, MappingSettings } from "./mapping-record.ts";
+import { mappingNotFound, MappingStore } from "./mapping-store.ts";
+
+/** Wait before a step that the engine refused is tried again, in ms. */
+const retryDelayMs = 1000;
+
+export interface EventSourceMappingsOptions {
+  readonly records: Records;
+  readonly functions: Pick<Functions, "resolve">;
+  readonly sources: EventSources;
+  readonly clock: Clock;
+  /** Makes a fresh UUID. */
+  readonly newId: () => string;
+}
+
+/** Which function is invoked. */
+export interface MappingTarget {
+  readonly name: string;
+  readonly qualifier?: string;
+}
+
+export interface NewMapping {
+  readonly target: MappingTarget;
+  readonly source: EventSource;
+  /** The settings may name the mapping's own id. */
+  readonly settingsOf: (uuid: string) => MappingSettings;
+  readonly enabled: boolean;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface MappingChange {
+  readonly target?: MappingTarget;
+  readonly enabled?: boolean;
+  readonly settingsOf: (current: EventSourceMappingRecord) => MappingSettings;
+}
+
+export interface MappingFilter {
+  readonly target?: MappingTarget;
+  readonly sourceArn?: string;
+}
+
+export class EventSourceMappings {
+  readonly #store: MappingStore;
+  readonly #functions: Pick<Functions, "resolve">;
+  readonly #sources: EventSources;
+  readonly #clock: Clock;
+  readonly #newId: () => string;
+  /** One at a time, since no two may connect the same source and function. */
+  readonly #connecting = new Gate(1);
+  readonly #waiting = new Set<Timer>();
+  readonly #running = new Set<Promise<void>>();
+  #closed = false;
+
+  constructor({ records, functions, sources, clock, newId }: EventSourceMappingsOptions) {
+    this.#store = new MappingStore(records);
+    this.#functions = functions;
+    this.#sources = sources;
+    this.#clock = clock;
+    this.#newId = newId;
+  }
+
+  /** Takes up the transitions that an earlier run left. */
+  async start(): Promise<void> {
+    for await (const record of this.#store.all()) this.#settling(record);
+  }
+
+  /** Begins no further step and waits for those under way; the rest is for the next start. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const timer of this.#waiting) timer.cancel();
+    await Promise.all(this.#running);
+  }
+
+  /** Throws InvalidParameterValueException and ResourceConflictException. */
+  async create(
+    scope: Scope,
+    { target, source, settingsOf, enabled, tags }: NewMapping,
+  ): Promise<EventSourceMappingRecord> {
+    requireTagsFit(tags);
+    await this.#requireFunction(scope, target);
+    await this.#requireSource(source);
+    const [uuid, nowMs] = [this.#newId(), this.#clock.now()];
+    const settings = settingsOf(uuid);
+    if ((settings.startingPositionTimestampMs ?? 0) > nowMs) throw startInFuture();
+    const record: EventSourceMappingRecord = {
+      scope,
+      uuid,
+      source,
+      ...fieldsOf(target),
+      settings,
+      state: stateOfNew(enabled),
+      enabled,
+      tags,
+      lastModifiedMs: nowMs,
+    };
+    await this.#connecting.run(async () => {
+      await requireNoDuplicate(record, this.#store.all(scope));
+      await this.#store.create(record);
+    });
+    return this.#settling(record);
+  }
+
+  /** Throws ResourceNotFoundException. */
+  async get(scope: Scope, uuid: string): Promise<EventSourceMappingRecord> {
+    const record = await this.#store.find(scope, uuid);
+    if (record === undefined) throw mappingNotFound();
+    return record;
+  }
+
+  /** In the order of their ids, after `after`. */
+  async list(
+    scope: Scope,
+    filter: MappingFilter,
+    options: { readonly after?: string; readonly limit: number },
+  ): Promise<EventSourceMappingRecord[]> {
+    const found: EventSourceMappingRecord[] = [];
+    for await (const record of this.#store.all(scope, options.after)) {
+      if (isMeant(record, filter)) found.push(record);
+      if (found.length === options.limit) break;
+    }
+    return found;
+  }
+
+  /** Throws ResourceNotFoundException, ResourceInUseException, and what `create` throws. */
+  async update(scope: Scope, uuid: string, change: MappingChange): Promise<EventSourceMappingRecord> {
+    const { target } = change;
+    const write = async (): Promise<EventSourceMappingRecord> =>
+      this.#store.modify(scope, uuid, (current) => changed(current, change, this.#clock.now()));
+    if (target === undefined) return this.#settling(await write());
+    const before = await this.get(scope, uuid);
+    await this.#requireFunction(scope, target);
+    const record = await this.#connecting.run(async () => {
+      await requireNoDuplicate(withTarget(before, target), this.#store.all(scope));
+      return write();
+    });
+    return this.#settling(record);
+  }
+
+  /** Returns the mapping as it is while it goes. */
+  async delete(scope: Scope, uuid: string): Promise<EventSourceMappingRecord> {
+    const record = await this.#store.modify(scope, uuid, (current) => ({
+      ...current,
+      state: nextState(current.state, "delete"),
+    }));
+    return this.#settling(record);
+  }
+
+  /** Sets and removes tags in one step. */
+  async changeTags(
+    scope: Scope,
+    uuid: string,
+    change: { readonly set?: Readonly<Record<string, string>>; readonly remove?: readonly string[] },
+  ): Promise<void> {
+    await this.#store.modify(scope, uuid, (record) => {
+      const tags = { ...record.tags, ...change.set };
+      for (const key of change.remove ?? []) delete tags[key];
+      requireTagsFit(tags);
+      return { ...record, tags };
+    });
+  }
+
+  async #requireFunction(scope: Scope, { name, qualifier }: MappingTarget): Promise<void> {
+    try {
+      await this.#functions.resolve(scope, name, qualifier);
+    } catch (error) {
+      if (error instanceof ApiError && error.code === "ResourceNotFoundException") throw functionMissing();
+      throw error;
+    }
+  }
+
+  async #requireSource(source: EventSource): Promise<void> {
+    if (source.kind === "self-managed-kafka") return;
+    if ((await this.#sources.exists(source.arn)) === "no") throw sourceMissing(source.kind, source.arn);
+  }
+
+  #settling(record: EventSourceMappingRecord): EventSourceMappingRecord {
+    if (!isSettled(record.state)) this.#settleAfter(0, record.scope, record.uuid);
+    return record;
+  }
+
+  #settleAfter(delayMs: number, scope: Scope, uuid: string): void {
+    if (this.#closed) return;
+    const timer = this.#clock.after(delayMs, () => {
+      this.#waiting.delete(timer);
+      const step = this.#settle(scope, uuid).finally(() => this.#running.delete(step));
+      this.#running.add(step);
+    });
+    this.#waiting.add(timer);
+  }
+
+  /** Never rejects: a step that the engine refuses is tried again. */
+  async #settle(scope: Scope, uuid: string): Promise<void> {
+    try {
+      await this.#store.modify(scope, uuid, settled);
+    } catch (error) {
+      // Gone meanwhile: nothing is left to settle.
+      if (!(error instanceof ApiError)) this.#settleAfter(retryDelayMs, scope, uuid);
+    }
+  }
+}
+
+function settled(record: EventSourceMappingRecord): EventSourceMappingRecord | "gone" {
+  const state = settledState(record.state, record.enabled);
+  if (state === record.state) return record;
+  return state === "gone" ? state : { ...record, state };
+}
+
+function changed(
+  current: EventSourceMappingRecord,
+  { target, enabled, settingsOf }: MappingChange,
+  nowMs: number,
+): EventSourceMappingRecord {
+  const state = nextState(current.state, eventOf(enabled));
+  return {
+    ...(target === undefined ? current : withTarget(current, target)),
+    settings: settingsOf(current),
+    state,
+    enabled: enabled ?? current.enabled,
+    lastModifiedMs: nowMs,
+  };
+}
+
+function eventOf(enabled: boolean | undefined): MappingEvent {
+  if (enabled === undefined) return "change";
+  return enabled ? "enable" : "disable";
+}
+
+function withTarget(record: EventSourceMappingRecord, target: MappingTarget): EventSourceMappingRecord {
+  const { functionName: _name, qualifier: _qualifier, ...rest } = record;
+  return { ...rest, ...fieldsOf(target) };
+}
+
+function fieldsOf({ name, qualifier }: MappingTarget): Pick<EventSourceMappingRecord, "functionName" | "qualifier"> {
+  return qualifier === undefined ? { functionName: name } : { functionName: name, qualifier };
+}
+
+function isMeant(record: EventSourceMappingRecord, { target, sourceArn }: MappingFilter): boolean {
+  if (target !== undefined && (record.functionName !== target.name || record.qualifier !== target.qualifier))
+    return false;
+  return sourceArn === undefined || (record.source.kind !== "self-managed-kafka" && record.source.arn === sourceArn);
+}
+
+function requireTagsFit(tags: Readonly<Record<string, string>>): void {
+  if (Object.keys(tags).length > tagsMax) throw tooManyTags();
+}
+
+function functionMissing(): ApiError {
+  return new ApiError("InvalidParameterValueException", "Function does not exist");
+}
+
+function startInFuture(): ApiError {
+  return new ApiError("InvalidParameterValueException", "StartingPositionTimestamp cannot be in the future.");
+}

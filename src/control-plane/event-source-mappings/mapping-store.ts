@@ -1,0 +1,70 @@
+/** Mapping records in the engine. Every write is a compare-and-set. */
+import { ApiError, UnavailableError } from "../../core/errors.ts";
+import type { Scope } from "../../core/identity.ts";
+import type { Records } from "../../engine/contract.ts";
+import { mappingKey, mappingsOf, mappingsPrefix, type EventSourceMappingRecord } from "./mapping-record.ts";
+
+/** Writers that may overtake one change before it gives up; each round some writer has succeeded. */
+const attemptsMax = 50;
+/** Records read at once when all are wanted. */
+const pageMax = 500;
+
+export class MappingStore {
+  readonly #records: Records;
+
+  constructor(records: Records) {
+    this.#records = records;
+  }
+
+  async find(scope: Scope, uuid: string): Promise<EventSourceMappingRecord | undefined> {
+    return (await this.#records.get<EventSourceMappingRecord>(mappingKey(scope, uuid)))?.value;
+  }
+
+  async create(record: EventSourceMappingRecord): Promise<void> {
+    await this.#records.put(mappingKey(record.scope, record.uuid), record, "absent");
+  }
+
+  /**
+   * Writes what `change` makes of the mapping, "gone" removes it, and returns what is there now. `change` may run several
+   * times and may throw; when it returns the record itself, nothing is written. Throws ResourceNotFoundException.
+   */
+  async modify<T extends EventSourceMappingRecord | "gone">(
+    scope: Scope,
+    uuid: string,
+    change: (record: EventSourceMappingRecord) => T,
+  ): Promise<T> {
+    const key = mappingKey(scope, uuid);
+    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+      const entry = await this.#records.get<EventSourceMappingRecord>(key);
+      if (entry === undefined) throw mappingNotFound();
+      const changed = change(entry.value);
+      if (changed === entry.value) return changed;
+      const outcome =
+        changed === "gone"
+          ? await this.#records.delete(key, entry.revision)
+          : await this.#records.put(key, changed, entry.revision);
+      if (outcome.written) return changed;
+    }
+    throw new UnavailableError("busy", `event source mapping ${uuid} is being changed by too many clients at once`);
+  }
+
+  /** Of one account and region, or of all, in the order of their ids, after `after`. */
+  async *all(scope?: Scope, after?: string): AsyncGenerator<EventSourceMappingRecord, void> {
+    const prefix = scope === undefined ? mappingsPrefix : mappingsOf(scope);
+    let last = scope === undefined || after === undefined ? undefined : mappingKey(scope, after);
+    for (;;) {
+      const page = await this.#records.list<EventSourceMappingRecord>(prefix, {
+        limit: pageMax,
+        ...(last === undefined ? {} : { after: last }),
+      });
+      for (const { value } of page) yield value;
+      const end = page.at(-1)?.value;
+      if (end === undefined || page.length < pageMax) return;
+      last = mappingKey(end.scope, end.uuid);
+    }
+  }
+}
+
+export function mappingNotFound(): ApiError {
+  return new ApiError("ResourceNotFoundException", "The resource you requested does not exist.");
+}
