@@ -111,7 +111,6 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
         functions,
         concurrency: new Concurrency({
           records: engine.records,
-          functions,
           clock,
           accountConcurrency: config.accountConcurrency,
         }),

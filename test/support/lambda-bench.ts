@@ -100,7 +100,6 @@ export class LambdaBench implements AsyncDisposable {
       functions: this.functions,
       concurrency: new Concurrency({
         records: this.engine.records,
-        functions: this.functions,
         clock,
         accountConcurrency: 1000,
       }),

@@ -10,6 +10,7 @@ import type { Clock } from "../../core/clock.ts";
 import {
   latestVersion,
   type AliasRecord,
+  type FunctionConfiguration,
   type FunctionRecord,
   type ProvisionedConcurrencyRecord,
 } from "../../core/function-record.ts";
@@ -19,7 +20,6 @@ import { invariant } from "../../core/invariant.ts";
 import type { Records } from "../../engine/contract.ts";
 import { FunctionParts } from "../functions/function-parts.ts";
 import { FunctionStore } from "../functions/function-store.ts";
-import type { Functions } from "../functions/functions.ts";
 import { functionNotFound } from "../functions/refusals.ts";
 import {
   aliasNotFound,
@@ -46,7 +46,6 @@ export interface ProvisionedTarget {
 
 export interface ConcurrencyOptions {
   readonly records: Records;
-  readonly functions: Pick<Functions, "versions" | "aliases">;
   readonly clock: Clock;
   /** Invocations of one account in one region that may run at once. */
   readonly accountConcurrency: number;
@@ -56,16 +55,18 @@ export class Concurrency {
   readonly accountConcurrency: number;
   readonly #store: FunctionStore;
   readonly #provisioned: FunctionParts<ProvisionedConcurrencyRecord>;
-  readonly #functions: ConcurrencyOptions["functions"];
+  readonly #versions: FunctionParts<FunctionConfiguration>;
+  readonly #aliases: FunctionParts<AliasRecord>;
   readonly #clock: Clock;
   /** One change at a time, since their sum is bounded. */
   readonly #changes = new Gate(1);
 
-  constructor({ records, functions, clock, accountConcurrency }: ConcurrencyOptions) {
+  constructor({ records, clock, accountConcurrency }: ConcurrencyOptions) {
     this.accountConcurrency = accountConcurrency;
     this.#store = new FunctionStore(records);
     this.#provisioned = new FunctionParts(records, "provisioned-concurrency");
-    this.#functions = functions;
+    this.#versions = new FunctionParts(records, "function-version");
+    this.#aliases = new FunctionParts(records, "function-alias");
     this.#clock = clock;
   }
 
@@ -152,11 +153,11 @@ export class Concurrency {
   ): Promise<AliasRecord | undefined> {
     if (qualifier === latestVersion) throw refuseLatest();
     if (!/^\d+$/.test(qualifier)) {
-      const alias = await this.#functions.aliases.find(scope, name, qualifier);
+      const alias = await this.#aliases.find(scope, name, qualifier);
       if (alias === undefined) throw aliasNotFound(scope, name, qualifier);
       return alias;
     }
-    const version = await this.#functions.versions.find(scope, name, qualifier);
+    const version = await this.#versions.find(scope, name, qualifier);
     if (version === undefined) throw functionNotFound(scope, name, qualifier);
     return undefined;
   }
@@ -173,7 +174,7 @@ export class Concurrency {
     }
     for (const other of await this.#provisioned.list(scope, name)) {
       if (/^\d+$/.test(other.qualifier)) continue;
-      const pointing = await this.#functions.aliases.find(scope, name, other.qualifier);
+      const pointing = await this.#aliases.find(scope, name, other.qualifier);
       if (pointing === undefined) continue;
       const versions = [pointing.functionVersion, ...Object.keys(pointing.additionalVersionWeights)];
       if (versions.includes(qualifier)) throw versionHasProvisionedAlias();

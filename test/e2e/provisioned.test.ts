@@ -1,0 +1,214 @@
+/**
+ * Provisioned concurrency as a client meets it: environments that are there before the first call, what spills over,
+ * what fails, and what a restart brings back.
+ * https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html
+ */
+import {
+  CreateAliasCommand,
+  DeleteProvisionedConcurrencyConfigCommand,
+  GetProvisionedConcurrencyConfigCommand,
+  InvokeCommand,
+  ListProvisionedConcurrencyConfigsCommand,
+  PublishVersionCommand,
+  PutProvisionedConcurrencyConfigCommand,
+  UpdateAliasCommand,
+  UpdateFunctionConfigurationCommand,
+  type GetProvisionedConcurrencyConfigCommandOutput,
+  type LambdaClient,
+} from "@aws-sdk/client-lambda";
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+
+import type { EnvironmentsAnswer } from "../../src/cli/commands/ps.ts";
+import type { StartInfo } from "../../src/data-plane/frontend/contract.ts";
+import { hearthCommand, runCommand } from "../support/command.ts";
+import { createFunction, untilActive } from "../support/functions.ts";
+import { startHearth, type RunningHearth } from "../support/hearth.ts";
+
+const pollMs = 20;
+
+/** Says how its environment was started, after waiting if it is told to. */
+const telling = {
+  "index.mjs": `
+    export const handler = async ({ waitMs = 0 }) => {
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      return process.env.AWS_LAMBDA_INITIALIZATION_TYPE;
+    };`,
+};
+const failing = { "index.mjs": `throw new Error("out of order"); export const handler = async () => 1;` };
+
+let hearth: RunningHearth;
+let lambda: LambdaClient;
+
+before(async () => {
+  hearth = await startHearth();
+  lambda = hearth.lambda();
+});
+
+after(async () => {
+  await hearth[Symbol.asyncDispose]();
+});
+
+async function publish(FunctionName: string): Promise<string> {
+  const { Version } = await lambda.send(new PublishVersionCommand({ FunctionName }));
+  assert(Version !== undefined);
+  return Version;
+}
+
+function provision(FunctionName: string, Qualifier: string, ProvisionedConcurrentExecutions: number) {
+  return lambda.send(
+    new PutProvisionedConcurrencyConfigCommand({ FunctionName, Qualifier, ProvisionedConcurrentExecutions }),
+  );
+}
+
+/** As its waiters would, which the SDK has none of. */
+async function untilAllocated(
+  client: LambdaClient,
+  FunctionName: string,
+  Qualifier: string,
+): Promise<GetProvisionedConcurrencyConfigCommandOutput> {
+  for (;;) {
+    const config = await client.send(new GetProvisionedConcurrencyConfigCommand({ FunctionName, Qualifier }));
+    if (config.Status !== "IN_PROGRESS") return config;
+    await setTimeout(pollMs);
+  }
+}
+
+/** What it answered, and how it got its environment. */
+async function call(FunctionName: string, Qualifier: string, waitMs = 0) {
+  const command = new InvokeCommand({ FunctionName, Qualifier, Payload: Buffer.from(JSON.stringify({ waitMs })) });
+  let start: StartInfo | undefined;
+  command.middlewareStack.add(
+    (next) => async (args) => {
+      (args.request as { headers: Record<string, string> }).headers["x-hearth-report"] = "1";
+      const result = await next(args);
+      const { headers } = result.response as { headers: Record<string, string> };
+      ({ start } = JSON.parse(headers["x-hearth-invocation"] ?? "{}") as { start?: StartInfo });
+      return result;
+    },
+    { step: "build" },
+  );
+  const { Payload, ExecutedVersion } = await lambda.send(command);
+  assert(start !== undefined);
+  return { type: JSON.parse(Buffer.from(Payload ?? []).toString("utf8")) as unknown, version: ExecutedVersion, start };
+}
+
+async function environmentsOf(FunctionName: string) {
+  const { stdout } = await hearthCommand(["ps", "--output", "json", "--endpoint", hearth.endpoint]);
+  const { environments } = JSON.parse(stdout) as EnvironmentsAnswer;
+  return environments.filter((each) => each.functionArn.endsWith(`:${FunctionName}`));
+}
+
+test("what is provisioned is ready before the first call, which is no cold start; the next beyond it spills over", async () => {
+  const name = await createFunction(lambda, telling);
+  const version = await publish(name);
+
+  const asked = await provision(name, version, 2);
+  assert.deepEqual([asked.Status, asked.RequestedProvisionedConcurrentExecutions], ["IN_PROGRESS", 2]);
+  assert.match(asked.LastModified ?? "", /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+0000$/);
+  const ready = await untilAllocated(lambda, name, version);
+
+  assert.deepEqual(
+    [ready.Status, ready.AvailableProvisionedConcurrentExecutions, ready.AllocatedProvisionedConcurrentExecutions],
+    ["READY", 2, 2],
+  );
+  assert.deepEqual(
+    (await environmentsOf(name)).map((each) => [each.functionVersion, each.initializationType, each.invocations]),
+    [
+      [version, "provisioned-concurrency", 0],
+      [version, "provisioned-concurrency", 0],
+    ],
+  );
+  const calls = await Promise.all([1, 2, 3].map(() => call(name, version, 500)));
+  assert.equal(calls.filter(({ type }) => type === "provisioned-concurrency").length, 2);
+  for (const { type, start } of calls) {
+    assert.equal(start.cold, type !== "provisioned-concurrency");
+    assert(start.phases !== undefined, "its first invocation tells what its start took");
+  }
+});
+
+test("the AWS CLI asks, waits and lists", async () => {
+  const name = await createFunction(lambda, telling);
+  const version = await publish(name);
+  const aws = async (...args: readonly string[]): Promise<unknown> => {
+    const words = ["lambda", ...args, "--function-name", name, "--endpoint-url", hearth.endpoint];
+    const { exitCode, stdout, stderr } = await runCommand("aws", words, {
+      AWS_ACCESS_KEY_ID: "test",
+      AWS_SECRET_ACCESS_KEY: "test",
+      AWS_DEFAULT_REGION: "us-east-1",
+    });
+    assert.equal(exitCode, 0, stderr);
+    return stdout.trim() === "" ? undefined : JSON.parse(stdout);
+  };
+
+  await aws("put-provisioned-concurrency-config", "--qualifier", version, "--provisioned-concurrent-executions", "1");
+  await untilAllocated(lambda, name, version);
+  const listed = (await aws("list-provisioned-concurrency-configs")) as {
+    ProvisionedConcurrencyConfigs: { FunctionArn: string; Status: string }[];
+  };
+
+  assert.deepEqual(
+    listed.ProvisionedConcurrencyConfigs.map(({ FunctionArn, Status }) => [FunctionArn.split(":").slice(6), Status]),
+    [[[name, version], "READY"]],
+  );
+  await aws("delete-provisioned-concurrency-config", "--qualifier", version);
+  assert.deepEqual(await environmentsOf(name), []);
+});
+
+test("an alias takes its environments along to the version that it moves to", async () => {
+  const name = await createFunction(lambda, telling);
+  const first = await publish(name);
+  await lambda.send(new CreateAliasCommand({ FunctionName: name, Name: "live", FunctionVersion: first }));
+  await provision(name, "live", 1);
+  await untilAllocated(lambda, name, "live");
+  assert.equal((await call(name, first)).type, "provisioned-concurrency", "the version's own callers have them too");
+  await lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName: name, Description: "second" }));
+  await untilActive(lambda, name);
+  const second = await publish(name);
+
+  await lambda.send(new UpdateAliasCommand({ FunctionName: name, Name: "live", FunctionVersion: second }));
+  await untilAllocated(lambda, name, "live");
+
+  const { type, version, start } = await call(name, "live");
+  assert.deepEqual([type, version, start.cold], ["provisioned-concurrency", second, false]);
+  assert.equal((await call(name, first)).type, "on-demand");
+});
+
+test("a version whose init fails has failed for AWS's reason", async () => {
+  const name = await createFunction(lambda, failing);
+  const version = await publish(name);
+  await provision(name, version, 1);
+
+  const { Status, StatusReason } = await untilAllocated(lambda, name, version);
+
+  assert.deepEqual([Status, StatusReason], ["FAILED", "FUNCTION_ERROR_INIT_FAILURE"]);
+  assert.deepEqual(await environmentsOf(name), []);
+  await lambda.send(new DeleteProvisionedConcurrencyConfigCommand({ FunctionName: name, Qualifier: version }));
+});
+
+test("after a restart what was provisioned is there again", async () => {
+  const name = await createFunction(lambda, telling);
+  const version = await publish(name);
+  await provision(name, version, 2);
+  await untilAllocated(lambda, name, version);
+  const { dataDirectory } = hearth;
+  await hearth.stop();
+
+  const stopped = hearth;
+  hearth = await startHearth({ dataDirectory });
+  lambda = hearth.lambda();
+  try {
+    assert.equal((await untilAllocated(lambda, name, version)).Status, "READY");
+    const { type, start } = await call(name, version);
+    assert.deepEqual([type, start.cold], ["provisioned-concurrency", false]);
+    const { ProvisionedConcurrencyConfigs } = await lambda.send(
+      new ListProvisionedConcurrencyConfigsCommand({ FunctionName: name }),
+    );
+    assert.equal(ProvisionedConcurrencyConfigs?.length, 1);
+  } finally {
+    await hearth.stop();
+    // Whose directory it is.
+    hearth = stopped;
+  }
+});
