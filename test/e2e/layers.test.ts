@@ -14,6 +14,7 @@ import { mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 
 import { runCommand } from "../support/command.ts";
 import { createFunction, invoke, randomName, untilActive, type FunctionFiles } from "../support/functions.ts";
@@ -47,11 +48,47 @@ function versionOf(arn: string): { readonly LayerName: string; readonly VersionN
   return { LayerName: name, VersionNumber: Number(version) };
 }
 
-/** A function whose sandbox comes from the pool, and one whose sandbox is made for it. */
+interface Pool {
+  readonly runtime: string;
+  readonly ready: number;
+  readonly hits: number;
+}
+
+const poolPollMs = 20;
+
+/** Resolves when a sandbox of the runtime stands ready; gives how many were taken so far. */
+async function untilPooled(runtime: string): Promise<number> {
+  for (;;) {
+    const pool = await poolOf(runtime);
+    if (pool !== undefined && pool.ready > 0) return pool.hits;
+    await setTimeout(poolPollMs);
+  }
+}
+
+async function poolOf(runtime: string): Promise<Pool | undefined> {
+  const answer = await fetch(new URL("/_hearth/environments", hearth.endpoint));
+  const { pools } = (await answer.json()) as { pools: readonly Pool[] };
+  return pools.find((pool) => pool.runtime === runtime);
+}
+
+/** How a function's sandbox comes about: from the pool, or made for it since it sets a variable that needs that. */
 const starts = [
-  ["pooled", {}],
-  ["unpooled", { Environment: { Variables: { LD_BIND_NOW: "1" } } }],
+  { kind: "pooled", settings: {}, taken: 1 },
+  { kind: "unpooled", settings: { Environment: { Variables: { LD_BIND_NOW: "1" } } }, taken: 0 },
 ] as const;
+
+/** The first invocation, from a sandbox that comes about as said. */
+async function coldInvoke(
+  lambda: LambdaClient,
+  name: string,
+  runtime: string,
+  { taken }: (typeof starts)[number],
+): Promise<unknown> {
+  const hits = await untilPooled(runtime);
+  const { payload } = await invoke(lambda, name);
+  assert.equal(((await poolOf(runtime))?.hits ?? 0) - hits, taken);
+  return payload;
+}
 
 const nodeHandler = {
   "index.js": `
@@ -68,7 +105,8 @@ const nodeHandler = {
   "node_modules/overridden/index.js": "module.exports = 'of the function';",
 };
 
-for (const [kind, settings] of starts) {
+for (const start of starts) {
+  const { kind, settings } = start;
   test(`Node finds modules and programs of layers, the later layer first (${kind})`, async () => {
     const lambda = hearth.lambda();
     const lower = await publish(lambda, {
@@ -84,7 +122,7 @@ for (const [kind, settings] of starts) {
     });
     const name = await createFunction(lambda, nodeHandler, { Layers: [lower, upper], ...settings });
 
-    assert.deepEqual((await invoke(lambda, name)).payload, {
+    assert.deepEqual(await coldInvoke(lambda, name, "nodejs24.x", start), {
       both: "upper",
       general: "lower",
       special: "upper",
@@ -124,7 +162,7 @@ def handler(event, context):
       ...settings,
     });
 
-    assert.deepEqual((await invoke(lambda, name)).payload, [
+    assert.deepEqual(await coldInvoke(lambda, name, "python3.11", start), [
       "/opt/python/general/__init__.py",
       "/opt/python/lib/python3.11/site-packages/special.py",
       true,
