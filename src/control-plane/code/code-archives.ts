@@ -44,7 +44,7 @@ export class Named {
   addConfiguration({ codeDigest, layers = [] }: NamedCode): void {
     this.archives.add(codeDigest);
     for (const { digest } of layers) this.archives.add(digest);
-    this.trees.add(treeIdOf(digestsOf(layers)));
+    if (layers.length > 1) this.trees.add(treeIdOf(digestsOf(layers)));
   }
 }
 
