@@ -7,9 +7,10 @@
  */
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import * as iamModule from "../src/aws/iam/iam-service.ts";
 import * as lambdaModule from "../src/aws/lambda/lambda-handlers.ts";
 import * as logsModule from "../src/aws/logs/logs-service.ts";
-import { lambdaModel, logsModel, stsModel } from "../src/aws/models.ts";
+import { iamModel, lambdaModel, logsModel, stsModel } from "../src/aws/models.ts";
 import type { Handlers } from "../src/aws/service.ts";
 import * as stsModule from "../src/aws/sts/handlers.ts";
 import type { ServiceModel } from "../src/aws/wire/service-model.ts";
@@ -54,6 +55,13 @@ function entries(): readonly Entry[] {
       model: stsModel(),
       handlers: stsModule.createStsHandlers(inert),
       partial: partialOf(stsModule),
+    },
+    {
+      title: "AWS Identity and Access Management",
+      package: "@aws-sdk/client-iam",
+      model: iamModel(),
+      handlers: iamModule.iamHandlers(inert),
+      partial: partialOf(iamModule),
     },
   ];
 }

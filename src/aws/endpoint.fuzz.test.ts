@@ -3,6 +3,7 @@ import fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { lambdaModel, logsModel, stsModel } from "./models.ts";
+import { openIdentityBench } from "./self-check/identity.ts";
 import { startLoopback } from "./self-check/loopback.ts";
 import { sendRaw } from "./self-check/raw-client.ts";
 import { createStsHandlers } from "./sts/handlers.ts";
@@ -52,6 +53,7 @@ function idle(model: ServiceModel): Handlers {
 test("no request, however broken, crashes the endpoint or makes it fail", async () => {
   const lambda = lambdaModel();
   const logs = logsModel();
+  await using identity = await openIdentityBench();
   const services = [
     {
       model: lambda,
@@ -65,7 +67,7 @@ test("no request, however broken, crashes the endpoint or makes it fail", async 
         GetLogObject: () => ({ fieldStream: (async function* () {})() }),
       },
     },
-    { model: stsModel(), handlers: createStsHandlers({ roleOf: () => undefined }) },
+    { model: stsModel(), handlers: createStsHandlers({ ...identity, roleOf: () => undefined }) },
   ];
   await using loopback = await startLoopback({ services });
   const request = fc.tuple(method, path, fc.array(header, { maxLength: 5 }), fc.string({ maxLength: 200 }));

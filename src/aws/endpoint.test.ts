@@ -10,6 +10,7 @@ import { gzipSync } from "node:zlib";
 import { ApiError, UnavailableError } from "../core/errors.ts";
 import { lambdaModel, logsModel, stsModel } from "./models.ts";
 import type { Loopback } from "./self-check/loopback.ts";
+import { openIdentityBench } from "./self-check/identity.ts";
 import { startLoopback } from "./self-check/loopback.ts";
 import { exchange, sendRaw } from "./self-check/raw-client.ts";
 import type { CallContext, Handlers, Service } from "./service.ts";
@@ -18,12 +19,16 @@ import { createStsHandlers } from "./sts/handlers.ts";
 const lambda = lambdaModel();
 const logs = logsModel();
 const sts = stsModel();
+const identity = await openIdentityBench();
 
 function services(handlers: { readonly lambda?: Handlers; readonly logs?: Handlers }): Service[] {
   return [
     { model: lambda, handlers: handlers.lambda ?? {} },
     { model: logs, handlers: handlers.logs ?? {} },
-    { model: sts, handlers: createStsHandlers({ roleOf: () => "arn:aws:iam::111122223333:role/path/worker" }) },
+    {
+      model: sts,
+      handlers: createStsHandlers({ ...identity, roleOf: () => "arn:aws:iam::111122223333:role/path/worker" }),
+    },
   ];
 }
 

@@ -17,6 +17,7 @@ import type {
 } from "./auth/authenticate.ts";
 import { Authenticator } from "./auth/authenticate.ts";
 import { parseSignature } from "./auth/credential.ts";
+import type { Sessions } from "./auth/sessions.ts";
 import type { Clock } from "../core/clock.ts";
 import { ApiError } from "../core/errors.ts";
 import type { Handler, Service } from "./service.ts";
@@ -38,6 +39,8 @@ const { createServer } = process.getBuiltinModule("node:http");
 export interface EndpointOptions {
   readonly services: readonly Service[];
   readonly auth: AuthPolicy;
+  /** Reads the temporary credentials that STS gives; none are known without. */
+  readonly sessions?: Pick<Sessions, "read">;
   /** The credentials that an environment was given; undefined when there is no such environment. */
   readonly environment: (environmentId: string) => EnvironmentIdentity | undefined;
   readonly clock: Clock;
@@ -132,7 +135,7 @@ class Dispatcher {
   constructor(options: EndpointOptions) {
     this.#options = options;
     this.#directory = new ServiceDirectory(options.services);
-    this.#authenticator = new Authenticator(options.auth, options.clock);
+    this.#authenticator = new Authenticator(options.auth, options.clock, options.sessions);
     this.#newRequestId = options.newRequestId ?? randomUUID;
   }
 

@@ -3,7 +3,9 @@
  */
 import { lambdaConstraints } from "./generated/constraints-lambda.ts";
 import { logsConstraints } from "./generated/constraints-logs.ts";
+import { iamConstraints } from "./iam/constraints.ts";
 import { schemasOf } from "./sdk-schemas.ts";
+import { stsConstraints } from "./sts/constraints.ts";
 import type { ServiceFacts, ServiceModel } from "./wire/service-model.ts";
 import { compileService } from "./wire/service-model.ts";
 
@@ -75,10 +77,30 @@ export const stsFacts: ServiceFacts = {
   requestBytesMax: { default: 1024 * 1024 },
 };
 
+export const iamFacts: ServiceFacts = {
+  name: "iam",
+  signingName: "iam",
+  namespace: "com.amazonaws.iam",
+  version: "2010-05-08",
+  targetPrefix: "AWSIdentityManagementV20100508",
+  xmlNamespace: "https://iam.amazonaws.com/doc/2010-05-08/",
+  protocols: ["awsQuery"],
+  hidesValues: true,
+  codes: {
+    validation: "ValidationError",
+    malformed: { code: "MalformedInput", prefix: "" },
+    throttled: "Throttling",
+    failure: "ServiceFailureException",
+  },
+  requestBytesMax: { default: 1024 * 1024 },
+};
+
 const lambdaSchemas = await schemasOf("@aws-sdk/client-lambda");
 const logsSchemas = await schemasOf("@aws-sdk/client-cloudwatch-logs");
 const stsSchemas = await schemasOf("@aws-sdk/client-sts");
+const iamSchemas = await schemasOf("@aws-sdk/client-iam");
 
 export const lambdaModel = (): ServiceModel => compileService(lambdaFacts, lambdaSchemas, lambdaConstraints);
 export const logsModel = (): ServiceModel => compileService(logsFacts, logsSchemas, logsConstraints);
-export const stsModel = (): ServiceModel => compileService(stsFacts, stsSchemas);
+export const stsModel = (): ServiceModel => compileService(stsFacts, stsSchemas, stsConstraints);
+export const iamModel = (): ServiceModel => compileService(iamFacts, iamSchemas, iamConstraints);

@@ -16,12 +16,14 @@ import { promisify } from "node:util";
 import { ApiError } from "../core/errors.ts";
 import { lambdaModel, logsModel, stsModel } from "./models.ts";
 import { sqsFacts } from "./self-check/facts.ts";
+import { openIdentityBench } from "./self-check/identity.ts";
 import { startLoopback } from "./self-check/loopback.ts";
 import type { Service } from "./service.ts";
 import { createStsHandlers } from "./sts/handlers.ts";
 import { compileService } from "./wire/service-model.ts";
 
 const run = promisify(execFile);
+const identity = await openIdentityBench();
 const python = "/usr/bin/python3";
 const cli = "/usr/bin/aws";
 
@@ -59,7 +61,7 @@ function services(received: Map<string, unknown>): Service[] {
       model: logsModel(),
       handlers: { DescribeLogGroups: () => ({ logGroups: [{ logGroupName: "/aws/lambda/f", storedBytes: 0 }] }) },
     },
-    { model: stsModel(), handlers: createStsHandlers({ roleOf: () => undefined }) },
+    { model: stsModel(), handlers: createStsHandlers({ ...identity, roleOf: () => undefined }) },
     {
       model: compileService(sqsFacts, Sqs),
       handlers: {

@@ -3,6 +3,7 @@
  * handler gets, what the handler returns is what the client gets, and every modelled error arrives as itself.
  */
 import * as Logs from "@aws-sdk/client-cloudwatch-logs";
+import * as Iam from "@aws-sdk/client-iam";
 import * as Kinesis from "@aws-sdk/client-kinesis";
 import * as Lambda from "@aws-sdk/client-lambda";
 import * as Sfn from "@aws-sdk/client-sfn";
@@ -12,7 +13,7 @@ import { AwsQueryProtocol, AwsRestXmlProtocol, AwsSmithyRpcV2CborProtocol } from
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ApiError } from "../core/errors.ts";
-import { lambdaFacts, logsFacts, stsFacts } from "./models.ts";
+import { iamFacts, lambdaFacts, logsFacts, stsFacts } from "./models.ts";
 import { kinesisFacts, sfnFacts, sqsFacts } from "./self-check/facts.ts";
 import { startLoopback } from "./self-check/loopback.ts";
 import { plain, sampleInput, sampleOf, sampleOutput } from "./self-check/sample.ts";
@@ -49,6 +50,7 @@ const schemas = {
   logs: await schemasOf("@aws-sdk/client-cloudwatch-logs"),
   kinesis: await schemasOf("@aws-sdk/client-kinesis"),
   sts: await schemasOf("@aws-sdk/client-sts"),
+  iam: await schemasOf("@aws-sdk/client-iam"),
 };
 
 const subjects: readonly Subject[] = [
@@ -58,6 +60,7 @@ const subjects: readonly Subject[] = [
   { facts: logsFacts, schemas: schemas.logs, package: Logs, client: Logs.CloudWatchLogsClient, operations: 118 },
   { facts: kinesisFacts, schemas: schemas.kinesis, package: Kinesis, client: Kinesis.KinesisClient, operations: 45 },
   { facts: stsFacts, schemas: schemas.sts, package: Sts, client: Sts.STSClient, operations: 11 },
+  { facts: iamFacts, schemas: schemas.iam, package: Iam, client: Iam.IAMClient, operations: 180 },
 ];
 
 /** The same clients made to speak the protocols that none of them speaks by itself. */

@@ -4,10 +4,13 @@
  * `ApiError` with the name of one of the service's error shapes.
  */
 import type { Scope } from "../core/identity.ts";
+import type { Session } from "./auth/sessions.ts";
 import type { ServiceModel } from "./wire/service-model.ts";
 
 export type Caller =
   | { readonly kind: "client"; readonly accessKeyId: string }
+  /** Somebody with temporary credentials of STS, a function included. */
+  | { readonly kind: "session"; readonly accessKeyId: string; readonly session: Session }
   /** A function: its request came through its own sandbox and was signed with its environment's credentials. */
   | { readonly kind: "environment"; readonly environmentId: string; readonly functionArn: string };
 

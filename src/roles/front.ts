@@ -13,11 +13,13 @@ import type { Readable } from "node:stream";
 
 import { Authenticator, type AuthPolicy } from "../aws/auth/authenticate.ts";
 import { parseSignature } from "../aws/auth/credential.ts";
+import { Sessions } from "../aws/auth/sessions.ts";
 import { createEndpoint } from "../aws/endpoint.ts";
+import { iamHandlers } from "../aws/iam/iam-service.ts";
 import { CodeLinks } from "../aws/lambda/code-links.ts";
 import { createLambdaHandlers } from "../aws/lambda/lambda-handlers.ts";
 import { logsHandlers } from "../aws/logs/logs-service.ts";
-import { lambdaModel, logsModel, stsModel } from "../aws/models.ts";
+import { iamModel, lambdaModel, logsModel, stsModel } from "../aws/models.ts";
 import { createStsHandlers } from "../aws/sts/handlers.ts";
 import { accessKeysOf } from "../config/parse.ts";
 import type { Config } from "../config/settings.ts";
@@ -29,6 +31,8 @@ import { FunctionUrls, newUrlId } from "../control-plane/function-urls/function-
 import { Functions } from "../control-plane/functions/functions.ts";
 import { FunctionPolicies } from "../control-plane/policies/function-policies.ts";
 import { RuntimeManagement } from "../control-plane/runtime-management/runtime-management.ts";
+import { Iam } from "../control-plane/iam/iam.ts";
+import { sessionKey } from "../control-plane/iam/session-key.ts";
 import { systemClock } from "../core/clock.ts";
 import { openDataPlane } from "../data-plane/data-plane.ts";
 import { backupEngine } from "../engine/backup.ts";
@@ -104,6 +108,8 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
     readCode: (digest) => engine.blobs.get(digest),
   });
   const auth = authPolicyOf(config);
+  const iam = new Iam({ records: engine.records, clock, random: randomBytes });
+  const sessions = new Sessions({ key: await sessionKey(engine.records, randomBytes), random: randomBytes, clock });
   const services = [
     {
       model: lambdaModel(),
@@ -129,12 +135,15 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
     {
       model: stsModel(),
       handlers: createStsHandlers({
+        iam,
+        sessions,
         roleOf: async (scope, functionArn) =>
           (await functions.find(scope, functionArn.split(":")[6] ?? ""))?.latest.role,
       }),
     },
+    { model: iamModel(), handlers: iamHandlers({ iam }) },
   ];
-  const authenticator = new Authenticator(auth, clock);
+  const authenticator = new Authenticator(auth, clock, sessions);
   const internalRoutes = createInternalRoutes({
     version,
     services: services.map(({ model }) => model.facts.name),
@@ -148,6 +157,7 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
   const endpoint = createEndpoint({
     services,
     auth,
+    sessions,
     environment: (id) => dataPlane.environment(id),
     clock,
     onError: (error, { requestId, service, operation }) =>

@@ -1,7 +1,7 @@
 /**
  * Who sends a request, and may they: on loopback without configured keys anybody is taken at their word; with keys every
- * request must be signed with one of them; a request from a sandbox must be signed with that environment's own temporary
- * credentials, always. Codes and texts: https://docs.aws.amazon.com/lambda/latest/api/CommonErrors.html
+ * request must be signed with one of them, or with temporary credentials that STS gave; a request from a sandbox must be
+ * signed with that environment's own temporary credentials or with those of STS, always. Codes and texts: https://docs.aws.amazon.com/lambda/latest/api/CommonErrors.html
  */
 import { timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
@@ -12,6 +12,7 @@ import { accountOfAccessKey, defaultRegion } from "../../core/identity.ts";
 import type { Caller } from "../service.ts";
 import type { ParsedSignature, Signature } from "./credential.ts";
 import { compactTime, parseCompactTime } from "./credential.ts";
+import type { SealedSession, Sessions } from "./sessions.ts";
 import type { SignedRequest } from "./sigv4.ts";
 import { sha256Hex, SignatureVerifier } from "./sigv4.ts";
 
@@ -65,11 +66,14 @@ const regionPattern = /^[a-z]{2,8}(-[a-z]+)+-\d{1,2}$/;
 export class Authenticator {
   readonly #policy: AuthPolicy;
   readonly #clock: Clock;
+  readonly #sessions: Pick<Sessions, "read"> | undefined;
   readonly #verifier = new SignatureVerifier();
 
-  constructor(policy: AuthPolicy, clock: Clock) {
+  /** Without `sessions`, no temporary credentials but an environment's are known. */
+  constructor(policy: AuthPolicy, clock: Clock, sessions?: Pick<Sessions, "read">) {
     this.#policy = policy;
     this.#clock = clock;
+    this.#sessions = sessions;
   }
 
   /** Throws `ApiError` for a request that must not be served. Everything but the body is verified at once. */
@@ -80,7 +84,8 @@ export class Authenticator {
     if (!regionPattern.test(region)) {
       refuse("Credential should be scoped to a valid region.");
     }
-    if (origin.kind === "environment") {
+    const sealed = signature && this.#sessionOf(signature);
+    if (origin.kind === "environment" && sealed === undefined) {
       const { identity, environmentId } = origin;
       const verifyBody = this.#verify(request, (accessKeyId) => {
         if (identity === undefined || accessKeyId !== identity.accessKeyId) return undefined;
@@ -95,16 +100,40 @@ export class Authenticator {
       return { scope: { account, region }, caller: { kind: "environment", environmentId, functionArn }, verifyBody };
     }
     const policy = this.#policy;
+    const isOpen = "open" in policy && origin.kind === "client";
+    const accessKeyId = signature?.accessKeyId ?? "";
+    if (sealed !== undefined) {
+      const { session, secretAccessKey, expiresAtMs } = sealed;
+      const verifyBody = isOpen
+        ? this.#requireCurrent(expiresAtMs)
+        : this.#verify(request, () => ({
+            secret: secretAccessKey,
+            sessionToken: signature?.sessionToken,
+            expiresAtMs,
+          }));
+      const scope = { account: session.account, region };
+      return { scope, caller: { kind: "session", accessKeyId, session }, verifyBody };
+    }
     const verifyBody =
       "open" in policy
         ? undefined
-        : this.#verify(request, (accessKeyId) => {
-            const secret = policy.keys.get(accessKeyId);
+        : this.#verify(request, (id) => {
+            const secret = policy.keys.get(id);
             return secret === undefined ? undefined : { secret };
           });
-    const accessKeyId = signature?.accessKeyId ?? "";
     const scope = { account: accountOfAccessKey(accessKeyId), region };
     return { scope, caller: { kind: "client", accessKeyId }, verifyBody };
+  }
+
+  /** Of a token that STS gave together with the access key that the request names. */
+  #sessionOf({ sessionToken, accessKeyId }: Signature): SealedSession | undefined {
+    const sealed = sessionToken === undefined ? undefined : this.#sessions?.read(sessionToken);
+    return sealed?.accessKeyId === accessKeyId ? sealed : undefined;
+  }
+
+  #requireCurrent(expiresAtMs: number | undefined): undefined {
+    if (expiresAtMs === undefined || expiresAtMs > this.#clock.now()) return;
+    throw new ApiError("ExpiredTokenException", "The security token included in the request is expired");
   }
 
   #verify(
@@ -121,9 +150,7 @@ export class Authenticator {
     if (secret === undefined || !isSameText(secret.sessionToken ?? "", signature.sessionToken ?? "")) {
       throw new ApiError("UnrecognizedClientException", "The security token included in the request is invalid.");
     }
-    if (secret.expiresAtMs !== undefined && secret.expiresAtMs <= this.#clock.now()) {
-      throw new ApiError("ExpiredTokenException", "The security token included in the request is expired");
-    }
+    this.#requireCurrent(secret.expiresAtMs);
     checkTime(signature, this.#clock.now());
     if (!signature.signedHeaders.includes("host")) {
       refuse("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.");

@@ -20,7 +20,10 @@ export interface Constraint {
   readonly pattern?: string;
   /** The pattern as JavaScript reads it, where it differs. */
   readonly regex?: string;
+  /** Of a list, what each of its items may be, where AWS reports the list as if it were one value. */
   readonly enum?: readonly string[];
+  /** What AWS takes although its text does not list it. */
+  readonly unlisted?: readonly string[];
   /** Names of the constrained shapes of a list's items, a map's keys and a map's values. */
   readonly item?: string;
   /** AWS's text about the items also says that they must not be null. */
@@ -62,7 +65,7 @@ interface ConstraintTest {
 export function compileValidation(
   input: () => StructureShape,
   constraints: Constraints | undefined,
-  code: string,
+  { code, hidesValues = false }: { readonly code: string; readonly hidesValues?: boolean },
 ): Validate {
   const compiler = new CheckCompiler(constraints ?? { shapes: {}, members: {}, required: {} });
   // Compiled at an operation's first request: most of a service's operations are never called.
@@ -75,7 +78,7 @@ export function compileValidation(
       () => "",
       (path, breaching, what, isSensitive) => {
         if (breaches.length >= breachesMax) return;
-        const printed = isSensitive && breaching !== null ? "Value" : `Value ${printValue(breaching)}`;
+        const printed = (isSensitive || hidesValues) && breaching !== null ? "Value" : `Value ${printValue(breaching)}`;
         breaches.push(`${printed} at '${path}' failed to satisfy constraint: ${what}`);
       },
     );
@@ -212,7 +215,7 @@ const isMinimum = ({ text }: ConstraintTest): boolean => text.includes("greater 
 const isBound = (test: ConstraintTest): boolean => isMaximum(test) || isMinimum(test);
 
 function testsOf(constraint: Constraint): readonly ConstraintTest[] {
-  const { min, max, pattern, enum: values } = constraint;
+  const { min, max, pattern, enum: values, unlisted = [] } = constraint;
   const isNumber = !["string", "list", "map", "blob"].includes(constraint.type);
   const measured = isNumber ? "value" : "length";
   const measure = isNumber ? Number : sizeOf;
@@ -237,9 +240,10 @@ function testsOf(constraint: Constraint): readonly ConstraintTest[] {
     });
   }
   if (values !== undefined) {
-    const allowed = new Set(values);
+    const allowed = new Set([...values, ...unlisted]);
     tests.push({
-      test: (value) => allowed.has(String(value)),
+      test: (value) =>
+        Array.isArray(value) ? value.every((item) => allowed.has(String(item))) : allowed.has(String(value)),
       text: `Member must satisfy enum value set: [${values.join(", ")}]`,
     });
   }

@@ -27,6 +27,8 @@ export interface ServiceFacts {
   readonly protocols: readonly [ProtocolName, ...ProtocolName[]];
   /** Its JSON errors also carry x-amzn-query-error, for clients that knew it as a query service. */
   readonly isQueryCompatible?: boolean;
+  /** Its validation texts do not repeat the values that they are about. */
+  readonly hidesValues?: boolean;
   /** Error codes for what every service has to say but names in its own way. */
   readonly codes: {
     readonly validation: string;
@@ -112,7 +114,10 @@ export function compileService(
           bytes: facts.requestBytesMax.default,
           code: "RequestEntityTooLargeException",
         },
-        validate: compileValidation(() => compiler.structure(input), constraints, facts.codes.validation),
+        validate: compileValidation(() => compiler.structure(input), constraints, {
+          code: facts.codes.validation,
+          hidesValues: facts.hidesValues === true,
+        }),
       });
     } else if (kind === errorKind && !String(namespace).startsWith(syntheticNamespace)) {
       errors.set(String(name), errorShape(compiler, tuple, String(name), traits));

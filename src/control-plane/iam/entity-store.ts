@@ -1,0 +1,93 @@
+/**
+ * Roles, policies and instance profiles in the engine. Every write is a compare-and-set: of two clients that change one
+ * entity at once, the second decides again on what the first wrote.
+ */
+import { UnavailableError, type ApiError } from "../../core/errors.ts";
+import type { Key, RecordEntry, Records } from "../../engine/contract.ts";
+import { globalRegion, type Entity, type EntityKind } from "./records.ts";
+
+/** Writers that may overtake one change before it gives up; each round some writer has succeeded. */
+const attemptsMax = 50;
+/** Records read at once when all are wanted. */
+const pageMax = 100;
+
+export interface EntityTexts {
+  readonly notFound: (name: string) => ApiError;
+  readonly exists: (name: string) => ApiError;
+}
+
+export class EntityStore<T extends Entity> {
+  readonly #records: Records;
+  readonly #kind: EntityKind;
+  readonly #texts: EntityTexts;
+
+  constructor(records: Records, kind: EntityKind, texts: EntityTexts) {
+    this.#records = records;
+    this.#kind = kind;
+    this.#texts = texts;
+  }
+
+  async find(account: string, name: string): Promise<T | undefined> {
+    return (await this.#records.get<T>(this.#key(account, name)))?.value;
+  }
+
+  /** Throws when there is none. */
+  async get(account: string, name: string): Promise<T> {
+    return (await this.#entry(account, name)).value;
+  }
+
+  /** Throws when the name is taken, in whatever spelling. */
+  async create(entity: T): Promise<T> {
+    const outcome = await this.#records.put(this.#key(entity.account, entity.name), entity, "absent");
+    if (!outcome.written) throw this.#texts.exists(entity.name);
+    return entity;
+  }
+
+  /** `change` may run several times and may throw; when it returns the entity itself, nothing is written. */
+  async modify(account: string, name: string, change: (entity: T) => T): Promise<T> {
+    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+      const { key, value, revision } = await this.#entry(account, name);
+      const changed = change(value);
+      if (changed === value) return value;
+      if ((await this.#records.put(key, changed, revision)).written) return changed;
+    }
+    throw tooManyWriters(name);
+  }
+
+  /** `check` sees what is about to go, and may throw. */
+  async delete(account: string, name: string, check: (entity: T) => void = () => {}): Promise<void> {
+    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+      const { key, value, revision } = await this.#entry(account, name);
+      check(value);
+      if ((await this.#records.delete(key, revision)).written) return;
+    }
+    throw tooManyWriters(name);
+  }
+
+  /** All of an account, in the order of their names. */
+  async all(account: string): Promise<T[]> {
+    const found: T[] = [];
+    const prefix: Key = [this.#kind, account, globalRegion];
+    let after: Key | undefined;
+    for (;;) {
+      const page = await this.#records.list<T>(prefix, { limit: pageMax, ...(after && { after }) });
+      found.push(...page.map(({ value }) => value));
+      after = page.at(-1)?.key;
+      if (page.length < pageMax || after === undefined) return found;
+    }
+  }
+
+  async #entry(account: string, name: string): Promise<RecordEntry<T>> {
+    const entry = await this.#records.get<T>(this.#key(account, name));
+    if (entry === undefined) throw this.#texts.notFound(name);
+    return entry;
+  }
+
+  #key(account: string, name: string): Key {
+    return [this.#kind, account, globalRegion, name.toLowerCase()];
+  }
+}
+
+function tooManyWriters(name: string): UnavailableError {
+  return new UnavailableError("busy", `${name} is being changed by too many clients at once`);
+}
