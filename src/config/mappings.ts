@@ -34,6 +34,11 @@ export function mappingsOf(config: Pick<Config, MappingSetting | "ignoreUnmapped
   };
 }
 
+/** Files of public keys by the ARN of a signing profile version. */
+export function signingProfilesOf(config: Pick<Config, "signingProfiles">): ReadonlyMap<string, string> {
+  return pairsOf(config.signingProfiles);
+}
+
 /** What functions of these security groups may reach; `ranges` is undefined where the general rules hold. */
 export type EgressOutcome =
   | { readonly kind: "mapped"; readonly ranges: readonly string[] | undefined }
@@ -62,11 +67,15 @@ export function fileSystemOf(mappings: Mappings, arn: string): FileSystemOutcome
 
 /** What is wrong with these settings, one line for each error; `shown` is a setting's name as people set it. */
 export function mappingProblems(
-  config: Pick<Config, MappingSetting | "ignoreUnmapped" | "egress">,
-  shown: (setting: MappingSetting | "ignoreUnmapped") => string,
+  config: Pick<Config, MappingSetting | "signingProfiles" | "ignoreUnmapped" | "egress">,
+  shown: (setting: MappingSetting | "signingProfiles" | "ignoreUnmapped") => string,
 ): string[] {
   const problems: string[] = [];
-  const check = (setting: MappingSetting, form: string, isGood: (name: string, value: string) => boolean): void => {
+  const check = (
+    setting: MappingSetting | "signingProfiles",
+    form: string,
+    isGood: (name: string, value: string) => boolean,
+  ): void => {
     const names = new Set<string>();
     for (const entry of listOf(config[setting])) {
       const [name, value] = pairOf(entry);
@@ -78,6 +87,7 @@ export function mappingProblems(
   check("kmsKeys", "ARN=FILE", (name, file) => name.startsWith("arn:") && isAbsolute(file));
   check("securityGroups", "ID=CIDR CIDR…", (id, cidrs) => id.startsWith("sg-") && wordsOf(cidrs).every(isCidr));
   check("fileSystems", "ARN=DIRECTORY or ARN=SERVER:/EXPORT", (arn, path) => arn.startsWith("arn:") && isPlace(path));
+  check("signingProfiles", "ARN=FILE", (arn, file) => isProfileVersion(arn) && isAbsolute(file));
   for (const member of listOf(config.ignoreUnmapped)) {
     if (mappedMembers.some((known) => known === member)) continue;
     problems.push(`${shown("ignoreUnmapped")}: '${member}' is not one of ${mappedMembers.join(", ")}`);
@@ -86,6 +96,13 @@ export function mappingProblems(
     problems.push(`${shown("securityGroups")}: egress is 'none', so there is nothing to open; set it to 'open'`);
   }
   return problems;
+}
+
+/** `arn:aws:signer:REGION:ACCOUNT:/signing-profiles/NAME/VERSION` */
+export function isProfileVersion(arn: string): boolean {
+  return /^arn:aws[a-zA-Z-]*:signer:[a-z0-9-]+:\d{12}:\/signing-profiles\/[a-zA-Z0-9_]{2,64}\/[a-zA-Z0-9]{10}$/.test(
+    arn,
+  );
 }
 
 /** The words of a comma-separated setting. */

@@ -46,6 +46,10 @@ export const settings = {
     default: "",
     doc: "Comma-separated `ARN=PATH` pairs: the directory behind the access point of a `FileSystemConfigs` entry, on the host (`/srv/data`) or on an NFS server (`server:/export`, mounted with the host's mount.nfs). A directory of the host must not belong to root; what functions write there belongs to its owner.",
   },
+  signingProfiles: {
+    default: "",
+    doc: "Comma-separated `ARN=FILE` pairs: the public key (PEM) of a signing profile version, whose signatures on code are trusted. Removing the file revokes them at once.",
+  },
   ignoreUnmapped: {
     default: "",
     doc: "Comma-separated members, of `KMSKeyArn`, `VpcConfig` and `FileSystemConfigs`, that functions may have without a mapping; they are kept and shown, and have no effect.",

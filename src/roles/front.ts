@@ -21,6 +21,7 @@ import { createLambdaHandlers } from "../aws/lambda/lambda-handlers.ts";
 import { logsHandlers } from "../aws/logs/logs-service.ts";
 import { iamModel, lambdaModel, logsModel, stsModel } from "../aws/models.ts";
 import { createStsHandlers } from "../aws/sts/handlers.ts";
+import { signingProfilesOf } from "../config/mappings.ts";
 import { accessKeysOf } from "../config/parse.ts";
 import type { Config } from "../config/settings.ts";
 import { Concurrency } from "../control-plane/concurrency/concurrency.ts";
@@ -29,6 +30,8 @@ import { EventSourceMappings } from "../control-plane/event-source-mappings/even
 import { unknownSources } from "../control-plane/event-source-mappings/event-sources.ts";
 import { FunctionUrls, newUrlId } from "../control-plane/function-urls/function-urls.ts";
 import { Functions } from "../control-plane/functions/functions.ts";
+import { CodeSigning } from "../control-plane/code-signing/code-signing.ts";
+import { SigningProfiles } from "../control-plane/code-signing/signing-profiles.ts";
 import { FunctionPolicies } from "../control-plane/policies/function-policies.ts";
 import { RuntimeManagement } from "../control-plane/runtime-management/runtime-management.ts";
 import { Iam } from "../control-plane/iam/iam.ts";
@@ -90,6 +93,9 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
     clock,
     newId: randomUUID,
   });
+  const profiles = new SigningProfiles(signingProfilesOf(config));
+  for (const problem of await profiles.problems()) report(`signing profiles: ${problem}`);
+  const codeSigning = new CodeSigning({ engine, functions, profiles, clock, newId: randomUUID, onWarning: report });
   const dataPlane = await openDataPlane({
     engine,
     clock,
@@ -124,6 +130,7 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
         provisioning: dataPlane.provisioning,
         host: { architecture: process.arch === "arm64" ? "arm64" : "x86_64", runtimes },
         codeLinks,
+        codeSigning,
         eventInvokeConfigs,
         eventSourceMappings,
         functionUrls,

@@ -1,11 +1,13 @@
 /**
  * Lambda's operations over a control plane in memory and a frontend that answers as told, for tests.
  */
+import type { KeyObject } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { ManualClock } from "../../src/core/manual-clock.ts";
+import { CodeSigning } from "../../src/control-plane/code-signing/code-signing.ts";
 import { Concurrency } from "../../src/control-plane/concurrency/concurrency.ts";
 import { EventInvokeConfigs } from "../../src/control-plane/event-invoke/event-invoke-configs.ts";
 import { EventSourceMappings } from "../../src/control-plane/event-source-mappings/event-source-mappings.ts";
@@ -46,6 +48,10 @@ export class LambdaBench implements AsyncDisposable {
   readonly eventSourceMappings: EventSourceMappings;
   /** Event sources of which it is known that they are there, or that they are not. */
   readonly sources = new Map<string, "yes" | "no">();
+  /** Public keys by the ARN of a signing profile version. */
+  readonly signingKeys = new Map<string, KeyObject>();
+  /** What the owner was told. */
+  readonly warnings: string[] = [];
   /** What the frontend was asked. */
   readonly invocations: InvokeRequest[] = [];
   outcome: InvokeOutcome = { kind: "not-ready", state: "Pending", reason: "" };
@@ -107,6 +113,14 @@ export class LambdaBench implements AsyncDisposable {
       provisioning: { status: () => this.provisioning },
       host: { architecture: "x86_64", runtimes: { find: (identifier) => installed.get(identifier) } },
       codeLinks: this.codeLinks,
+      codeSigning: new CodeSigning({
+        engine: this.engine,
+        functions: this.functions,
+        profiles: { keyOf: async (arn) => this.signingKeys.get(arn) },
+        clock,
+        newId,
+        onWarning: (message) => this.warnings.push(message),
+      }),
       eventInvokeConfigs: new EventInvokeConfigs({ records, functions: this.functions, clock }),
       eventSourceMappings: this.eventSourceMappings,
       functionUrls: new FunctionUrls({

@@ -1,5 +1,6 @@
 /** https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html */
 import type { CreateFunctionRequest, FunctionConfiguration } from "@aws-sdk/client-lambda";
+import { requireTags } from "../../control-plane/tags.ts";
 import type { Handler } from "../service.ts";
 import { showFunction } from "./function-configuration.ts";
 import { unqualifiedFunctionNamed } from "./function-name.ts";
@@ -14,6 +15,7 @@ const nameLengthMax = 64;
 
 export function createFunction({
   functions,
+  codeSigning,
   host,
 }: LambdaServices): Handler<CreateFunctionRequest, FunctionConfiguration> {
   return async (request, context) => {
@@ -29,6 +31,10 @@ export function createFunction({
     const layers = await functions.layers.resolve(scope, request.Layers ?? []);
     const zip = zipOf(request.Code);
     const tags = request.Tags ?? {};
+    requireTags(tags);
+    const codeSigningConfigArn = request.CodeSigningConfigArn;
+    const signing = await codeSigning.judge(scope, codeSigningConfigArn, zip, name);
+    await codeSigning.judgeLayers(scope, codeSigningConfigArn, layers);
     const publish = request.Publish === true;
     const { latest, published } = await functions.create({
       scope,
@@ -36,6 +42,8 @@ export function createFunction({
       settings: { ...settings, layers },
       tags,
       zip,
+      signing,
+      ...(codeSigningConfigArn === undefined ? {} : { codeSigningConfigArn }),
       publish,
     });
     // As AWS does: the version, under the function's own ARN.

@@ -2,6 +2,17 @@
 import type { Handlers } from "../service.ts";
 import { getAccountSettings } from "./account.ts";
 import { createAlias, deleteAlias, getAlias, listAliases, updateAlias } from "./aliases.ts";
+import {
+  createCodeSigningConfig,
+  deleteCodeSigningConfig,
+  deleteFunctionCodeSigningConfig,
+  getCodeSigningConfig,
+  getFunctionCodeSigningConfig,
+  listCodeSigningConfigs,
+  listFunctionsByCodeSigningConfig,
+  putFunctionCodeSigningConfig,
+  updateCodeSigningConfig,
+} from "./code-signing.ts";
 import { deleteFunctionConcurrency, getFunctionConcurrency, putFunctionConcurrency } from "./concurrency.ts";
 import { createFunction } from "./create-function.ts";
 import { deleteFunction } from "./delete-function.ts";
@@ -59,11 +70,14 @@ export function createLambdaHandlers(services: LambdaServices): Handlers {
     AddPermission: addPermission(services),
     CreateAlias: createAlias(services),
     CreateEventSourceMapping: createEventSourceMapping(services),
+    CreateCodeSigningConfig: createCodeSigningConfig(services),
     CreateFunction: createFunction(services),
     CreateFunctionUrlConfig: createFunctionUrlConfig(services),
     DeleteAlias: deleteAlias(services),
     DeleteEventSourceMapping: deleteEventSourceMapping(services),
+    DeleteCodeSigningConfig: deleteCodeSigningConfig(services),
     DeleteFunction: deleteFunction(services),
+    DeleteFunctionCodeSigningConfig: deleteFunctionCodeSigningConfig(services),
     DeleteFunctionConcurrency: deleteFunctionConcurrency(services),
     DeleteFunctionEventInvokeConfig: deleteFunctionEventInvokeConfig(services),
     DeleteFunctionUrlConfig: deleteFunctionUrlConfig(services),
@@ -73,7 +87,9 @@ export function createLambdaHandlers(services: LambdaServices): Handlers {
     GetAccountSettings: getAccountSettings(services),
     GetAlias: getAlias(services),
     GetEventSourceMapping: getEventSourceMapping(services),
+    GetCodeSigningConfig: getCodeSigningConfig(services),
     GetFunction: getFunction(services),
+    GetFunctionCodeSigningConfig: getFunctionCodeSigningConfig(services),
     GetFunctionConcurrency: getFunctionConcurrency(services),
     GetFunctionEventInvokeConfig: getFunctionEventInvokeConfig(services),
     GetFunctionRecursionConfig: getFunctionRecursionConfig(services),
@@ -91,7 +107,9 @@ export function createLambdaHandlers(services: LambdaServices): Handlers {
     ListEventSourceMappings: listEventSourceMappings(services),
     ListFunctionEventInvokeConfigs: listFunctionEventInvokeConfigs(services),
     ListFunctionUrlConfigs: listFunctionUrlConfigs(services),
+    ListCodeSigningConfigs: listCodeSigningConfigs(services),
     ListFunctions: listFunctions(services),
+    ListFunctionsByCodeSigningConfig: listFunctionsByCodeSigningConfig(services),
     ListLayers: listLayers(services),
     ListLayerVersions: listLayerVersions(services),
     ListTags: listTags(services),
@@ -99,6 +117,7 @@ export function createLambdaHandlers(services: LambdaServices): Handlers {
     PublishLayerVersion: publishLayerVersion(services),
     PublishVersion: publishVersion(services),
     ListProvisionedConcurrencyConfigs: listProvisionedConcurrencyConfigs(services),
+    PutFunctionCodeSigningConfig: putFunctionCodeSigningConfig(services),
     PutFunctionConcurrency: putFunctionConcurrency(services),
     PutFunctionEventInvokeConfig: putFunctionEventInvokeConfig(services),
     PutFunctionRecursionConfig: putFunctionRecursionConfig(services),
@@ -111,6 +130,7 @@ export function createLambdaHandlers(services: LambdaServices): Handlers {
     UntagResource: untagResource(services),
     UpdateAlias: updateAlias(services),
     UpdateEventSourceMapping: updateEventSourceMapping(services),
+    UpdateCodeSigningConfig: updateCodeSigningConfig(services),
     UpdateFunctionCode: updateFunctionCode(services),
     UpdateFunctionConfiguration: updateFunctionConfiguration(services),
     UpdateFunctionEventInvokeConfig: updateFunctionEventInvokeConfig(services),
@@ -139,6 +159,8 @@ export const partial: Readonly<Record<string, string>> = {
   CreateFunction: `Zip packages sent with the request; no S3 location, no image, no \`PublishTo\`, the host's architecture only. ${refusedMembers}`,
   UpdateFunctionCode: "Zip packages sent with the request; no S3 location, no image, no `PublishTo`.",
   UpdateFunctionConfiguration: refusedMembers,
+  CreateCodeSigningConfig:
+    "Signatures are Hearth's own, made with `hearth sign` (docs/code-signing.md); those of AWS Signer are not known here.",
   AddPermission:
     "What is granted to other accounts is obeyed; a function's own account may do everything. Nothing is refused for being public.",
   PublishLayerVersion: "Zip packages sent with the request; no S3 location.",

@@ -3,6 +3,7 @@ import type { Concurrency } from "../../control-plane/concurrency/concurrency.ts
 import type { EventInvokeConfigs } from "../../control-plane/event-invoke/event-invoke-configs.ts";
 import type { EventSourceMappings } from "../../control-plane/event-source-mappings/event-source-mappings.ts";
 import type { FunctionUrls } from "../../control-plane/function-urls/function-urls.ts";
+import type { CodeSigning } from "../../control-plane/code-signing/code-signing.ts";
 import type { Functions } from "../../control-plane/functions/functions.ts";
 import type { FunctionPolicies } from "../../control-plane/policies/function-policies.ts";
 import type { RuntimeManagement } from "../../control-plane/runtime-management/runtime-management.ts";
@@ -18,6 +19,7 @@ export interface LambdaServices {
   readonly provisioning: Provisioning;
   readonly host: HostAbilities;
   readonly codeLinks: CodeLinks;
+  readonly codeSigning: CodeSigning;
   readonly policies: FunctionPolicies;
   readonly eventInvokeConfigs: EventInvokeConfigs;
   readonly eventSourceMappings: EventSourceMappings;

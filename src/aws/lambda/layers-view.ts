@@ -4,10 +4,11 @@ import type { LayerVersionRecord } from "../../control-plane/layers/layer-record
 import type { LayerUse } from "../../core/function-record.ts";
 import { layerArn, layerVersionArn } from "../../core/layer-arn.ts";
 import { showTime } from "./function-configuration.ts";
+import { showSigning } from "./signing-view.ts";
 
 export function showLayerVersion(record: LayerVersionRecord, location: string): GetLayerVersionResponse {
   return {
-    Content: { Location: location, CodeSha256: record.sha256, CodeSize: record.sizeBytes },
+    Content: { Location: location, CodeSha256: record.sha256, CodeSize: record.sizeBytes, ...showSigning(record) },
     LayerArn: layerArn(record.scope, record.name),
     ...showListedVersion(record),
   };

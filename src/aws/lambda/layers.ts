@@ -35,6 +35,8 @@ export function publishLayerVersion(
       throw layerAccessDenied(context.scope.account, "lambda:PublishLayerVersion", layerArn(scope, name));
     }
     if (scope.region !== context.scope.region) throw noSuchLayerVersion();
+    const zip = zipOf(request.Content);
+    const signing = await services.codeSigning.judge(scope, undefined, zip, layerArn(scope, name));
     const { LicenseInfo, CompatibleRuntimes, CompatibleArchitectures } = request;
     const record = await services.functions.layers.publish({
       scope,
@@ -43,7 +45,8 @@ export function publishLayerVersion(
       ...(LicenseInfo === undefined ? {} : { licenseInfo: LicenseInfo }),
       ...(CompatibleRuntimes === undefined ? {} : { compatibleRuntimes: CompatibleRuntimes }),
       ...(CompatibleArchitectures === undefined ? {} : { compatibleArchitectures: CompatibleArchitectures }),
-      zip: zipOf(request.Content),
+      ...signing,
+      zip,
     });
     return showWithLink(services, record, context);
   };

@@ -23,6 +23,7 @@ interface RecordedCase {
 const scope = { account: "123456789012", region: "us-east-1" };
 const operations = new Set([
   "AddPermission",
+  "CreateCodeSigningConfig",
   "CreateFunction",
   "DeleteFunction",
   "DeleteFunctionConcurrency",

@@ -1,4 +1,7 @@
-/** Tags of functions. https://docs.aws.amazon.com/lambda/latest/dg/configuration-tags.html */
+/**
+ * Tags of functions, event source mappings and code signing configurations, by ARN.
+ * https://docs.aws.amazon.com/lambda/latest/dg/configuration-tags.html
+ */
 import type {
   ListTagsRequest,
   ListTagsResponse,
@@ -7,57 +10,87 @@ import type {
 } from "@aws-sdk/client-lambda";
 import { parseFunctionArn, type FunctionName } from "../../core/arn.ts";
 import { ApiError } from "../../core/errors.ts";
+import type { Scope } from "../../core/identity.ts";
+import { requireTags, type TagChange, type TaggedResources, type Tags } from "../../control-plane/tags.ts";
 import type { CallContext, Handler } from "../service.ts";
 import { functionNamed } from "./function-name.ts";
 import type { LambdaServices } from "./lambda-services.ts";
 import { invalidParameter } from "./refusals.ts";
 
-/** What AWS says when it finds none of a kind; there are none of these here. */
-const otherKinds: Readonly<Record<string, (arn: string) => ApiError>> = {
-  "event-source-mapping": (arn) => new ApiError("ResourceNotFoundException", `Event source mapping not found: ${arn}`),
-  "capacity-provider": (arn) => new ApiError("ResourceNotFoundException", `Capacity provider not found: ${arn}`),
-  "code-signing-config": (arn) =>
-    new ApiError(
-      "ResourceNotFoundException",
-      `The code signing configuration cannot be found. Check that the provided configuration is not deleted: ${arn}.`,
-    ),
-};
-
-export function listTags({ functions }: LambdaServices): Handler<ListTagsRequest, ListTagsResponse> {
+export function listTags(services: LambdaServices): Handler<ListTagsRequest, ListTagsResponse> {
   return async (request, context) => {
-    const { tags } = await functions.get(context.scope, taggedFunction(context, "ListTags", request.Resource));
+    const tags = await resourceNamed(services, context, "ListTags", request.Resource).tags();
     return { Tags: { ...tags } };
   };
 }
 
-export function tagResource({ functions }: LambdaServices): Handler<TagResourceRequest, Record<string, never>> {
+export function tagResource(services: LambdaServices): Handler<TagResourceRequest, Record<string, never>> {
   return async (request, context) => {
-    const name = taggedFunction(context, "TagResource", request.Resource);
+    const resource = resourceNamed(services, context, "TagResource", request.Resource);
     const set = request.Tags ?? {};
     if (Object.keys(set).length === 0) {
       throw invalidParameter("An error occurred and the request cannot be processed.");
     }
-    await functions.changeTags(context.scope, name, { set });
+    requireTags(set);
+    await resource.change({ set });
     return {};
   };
 }
 
-export function untagResource({ functions }: LambdaServices): Handler<UntagResourceRequest, Record<string, never>> {
+export function untagResource(services: LambdaServices): Handler<UntagResourceRequest, Record<string, never>> {
   return async (request, context) => {
-    const name = taggedFunction(context, "UntagResource", request.Resource);
-    await functions.changeTags(context.scope, name, { remove: request.TagKeys ?? [] });
+    const resource = resourceNamed(services, context, "UntagResource", request.Resource);
+    await resource.change({ remove: request.TagKeys ?? [] });
     return {};
   };
 }
 
-function taggedFunction(context: CallContext, operation: string, resource = ""): FunctionName {
-  const arn = parseFunctionArn(resource);
-  if (arn === undefined) {
-    const kind = resource.split(":")[5] ?? "";
-    throw otherKinds[kind]?.(resource) ?? new ApiError("ResourceNotFoundException", `Resource not found: ${resource}`);
+interface TaggedResource {
+  tags(): Promise<Tags>;
+  change(change: TagChange): Promise<void>;
+}
+
+/** What an ARN names, by the kind in it. */
+function resourceNamed(
+  { functions, codeSigning, eventSourceMappings }: LambdaServices,
+  context: CallContext,
+  operation: string,
+  arn = "",
+): TaggedResource {
+  const { scope } = context;
+  switch (arn.split(":")[5]) {
+    case "function": {
+      const name = taggedFunction(context, operation, arn);
+      return {
+        tags: async () => (await functions.get(scope, name)).tags,
+        change: (change) => functions.changeTags(scope, name, change),
+      };
+    }
+    case "code-signing-config":
+      return resourceOf(codeSigning, scope, arn);
+    case "event-source-mapping":
+      return resourceOf(eventSourceMappings, scope, arn);
+    case "capacity-provider":
+      throw notFound(`Capacity provider not found: ${arn}`);
+    default:
+      throw notFound(`Resource not found: ${arn}`);
   }
-  if (arn.qualifier !== undefined) {
+}
+
+function resourceOf(resources: TaggedResources, scope: Scope, arn: string): TaggedResource {
+  return {
+    tags: () => resources.tagsOf(scope, arn),
+    change: (change) => resources.changeTags(scope, arn, change),
+  };
+}
+
+function taggedFunction(context: CallContext, operation: string, arn: string): FunctionName {
+  if (parseFunctionArn(arn)?.qualifier !== undefined) {
     throw invalidParameter("Tags on function aliases and versions are not supported. Please specify a function ARN.");
   }
-  return functionNamed(context, operation, resource).name;
+  return functionNamed(context, operation, arn).name;
+}
+
+function notFound(message: string): ApiError {
+  return new ApiError("ResourceNotFoundException", message);
 }

@@ -33,11 +33,6 @@ const unsupportedSettings: readonly {
     why: "there are no published versions yet; apply it on None.",
   },
   {
-    member: "CodeSigningConfigArn",
-    isAskedFor: ({ CodeSigningConfigArn }) => (CodeSigningConfigArn ?? "") !== "",
-    why: "there are no code signing configurations.",
-  },
-  {
     member: "TenancyConfig",
     isAskedFor: ({ TenancyConfig }) => TenancyConfig !== undefined,
     why: "environments are not separated by tenant.",

@@ -4,6 +4,7 @@ import type {
   UpdateFunctionCodeRequest,
   UpdateFunctionConfigurationRequest,
 } from "@aws-sdk/client-lambda";
+import { functionArn } from "../../core/function-record.ts";
 import type { Handler } from "../service.ts";
 import { showFunction } from "./function-configuration.ts";
 import { latestFunctionNamed } from "./function-name.ts";
@@ -15,6 +16,7 @@ import { refusePublishTo } from "./versions.ts";
 
 export function updateFunctionCode({
   functions,
+  codeSigning,
   host,
 }: LambdaServices): Handler<UpdateFunctionCodeRequest, FunctionConfiguration> {
   return async (request, context) => {
@@ -22,14 +24,17 @@ export function updateFunctionCode({
     const name = latestFunctionNamed(context, "UpdateFunctionCode", request.FunctionName);
     const { FunctionName: _name, Architectures, Publish, PublishTo, DryRun, RevisionId, ...code } = request;
     // An unknown function is that, whatever else is wrong.
-    await functions.get(scope, name);
+    const { codeSigningConfigArn } = await functions.get(scope, name);
     refusePublishTo({ PublishTo });
     const architecture = architectureOf(Architectures, host);
     if (code.ImageUri !== undefined) {
       throw invalidParameter("Please don't provide ImageUri when updating a function with packageType Zip.");
     }
+    const zip = zipOf(code);
+    const signing = await codeSigning.judge(scope, codeSigningConfigArn, zip, functionArn(scope, name));
     const { latest, published } = await functions.updateCode(scope, name, {
-      zip: zipOf(code),
+      zip,
+      signing,
       dryRun: DryRun === true,
       publish: Publish === true,
       ...(architecture === undefined ? {} : { architecture }),
@@ -43,15 +48,17 @@ export function updateFunctionCode({
 
 export function updateFunctionConfiguration({
   functions,
+  codeSigning,
   host,
 }: LambdaServices): Handler<UpdateFunctionConfigurationRequest, FunctionConfiguration> {
   return async (request, context) => {
     const { scope } = context;
     const name = latestFunctionNamed(context, "UpdateFunctionConfiguration", request.FunctionName);
     // An unknown function is that, whatever else is wrong.
-    await functions.get(scope, name);
+    const { codeSigningConfigArn } = await functions.get(scope, name);
     const layers =
       request.Layers === undefined ? {} : { layers: await functions.layers.resolve(scope, request.Layers) };
+    await codeSigning.judgeLayers(scope, codeSigningConfigArn, layers.layers ?? []);
     const { latest } = await functions.updateConfiguration(scope, name, request.RevisionId, (current) => {
       const changes = { ...changesOf(request, current, host), ...layers };
       refuseUnsupportedSettings(request);

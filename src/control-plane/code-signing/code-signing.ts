@@ -4,19 +4,25 @@
  * https://docs.aws.amazon.com/lambda/latest/dg/configuration-codesigning.html
  */
 import type { Clock } from "../../core/clock.ts";
-import type { FunctionConfiguration, FunctionRecord } from "../../core/function-record.ts";
+import type { FunctionRecord } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
 import type { Digest, Engine } from "../../engine/contract.ts";
-import { functionNotFound, tagsMax, tooManyTags } from "../functions/refusals.ts";
+import type { SigningFacts } from "../functions/life-cycle.ts";
+import { functionNotFound } from "../functions/refusals.ts";
+import { requireTags, retagged, type TagChange, type TaggedResources, type Tags } from "../tags.ts";
 import { configArn, type CodeSigningConfigRecord } from "./config-record.ts";
 import { ConfigStore } from "./config-store.ts";
-import { codeNotVerified, configInUse, configNotFound, namedConfigNotFound, signatureBroken } from "./refusals.ts";
+import {
+  codeNotVerified,
+  configInUse,
+  configNotFound,
+  namedConfigNotFound,
+  signatureBroken,
+  taggedConfigNotFound,
+} from "./refusals.ts";
 import { signingJobArn, type SignatureClaims } from "./signature.ts";
 import type { SigningProfiles } from "./signing-profiles.ts";
 import { verifyArchive, type SignatureVerdict } from "./verify-archive.ts";
-
-/** What a verified signature tells of code; nothing for code that has none. */
-export type SigningFacts = Pick<FunctionConfiguration, "signingProfileVersionArn" | "signingJobArn">;
 
 export interface CodeSigningSettings {
   readonly description?: string;
@@ -45,7 +51,7 @@ export interface CodeSigningOptions {
 /** Functions read at once when those that use a configuration are looked for. */
 const pageMax = 500;
 
-export class CodeSigning {
+export class CodeSigning implements TaggedResources {
   readonly #store: ConfigStore;
   readonly #blobs: Engine["blobs"];
   readonly #functions: SignedFunctions;
@@ -67,9 +73,9 @@ export class CodeSigning {
   async create(
     scope: Scope,
     { description = "", publishers = [], policy = "Warn" }: CodeSigningSettings,
-    tags: Readonly<Record<string, string>>,
+    tags: Tags,
   ): Promise<CodeSigningConfigRecord> {
-    if (Object.keys(tags).length > tagsMax) throw tooManyTags();
+    requireTags(tags);
     const id = `csc-0${this.#newId().replaceAll("-", "").slice(-16)}`;
     const lastModifiedMs = this.#clock.now();
     const record = { id, arn: configArn(scope, id), description, publishers, policy, lastModifiedMs, tags };
@@ -113,16 +119,13 @@ export class CodeSigning {
     return this.#store.list(scope, options);
   }
 
-  async changeTags(
-    scope: Scope,
-    arn: string,
-    change: (tags: Readonly<Record<string, string>>) => Readonly<Record<string, string>>,
-  ): Promise<void> {
-    await this.#store.modify(scope, arn, (record) => {
-      const tags = change(record.tags);
-      if (Object.keys(tags).length > tagsMax) throw tooManyTags();
-      return { ...record, tags };
-    });
+  async tagsOf(scope: Scope, arn: string): Promise<Tags> {
+    return (await this.#tagged(scope, arn)).tags;
+  }
+
+  async changeTags(scope: Scope, arn: string, change: TagChange): Promise<void> {
+    await this.#tagged(scope, arn);
+    await this.#store.modify(scope, arn, (record) => ({ ...record, tags: retagged(record.tags, change) }));
   }
 
   /** In the order of names, after `after`. */
@@ -174,12 +177,13 @@ export class CodeSigning {
     return verdict.kind === "valid" ? factsOf(verdict.claims) : {};
   }
 
-  /** Judges what a function is about to get from layers. */
+  /** Judges what a function is about to get from layers; without a configuration all are fine. */
   async judgeLayers(
     scope: Scope,
-    arn: string,
+    arn: string | undefined,
     layers: readonly { readonly arn: string; readonly digest: Digest }[],
   ): Promise<void> {
+    if (arn === undefined) return;
     for (const layer of layers) {
       const zip = await this.#blobs.get(layer.digest);
       if (zip === undefined) throw codeNotVerified(layer.arn);
@@ -202,6 +206,13 @@ export class CodeSigning {
   async #usable(scope: Scope, arn: string): Promise<CodeSigningConfigRecord> {
     const record = await this.#store.find(scope, arn);
     if (record === undefined || record.deleting === true) throw namedConfigNotFound(arn);
+    return record;
+  }
+
+  /** Whose absence tags report in words of their own. */
+  async #tagged(scope: Scope, arn: string): Promise<CodeSigningConfigRecord> {
+    const record = await this.#store.find(scope, arn);
+    if (record === undefined) throw taggedConfigNotFound(arn);
     return record;
   }
 

@@ -8,10 +8,16 @@ export function configNotFound(arn: string): ApiError {
 
 /** What operations on functions say. */
 export function namedConfigNotFound(arn: string): ApiError {
-  return new ApiError(
-    "CodeSigningConfigNotFoundException",
-    `The code signing configuration cannot be found. Check that the provided configuration is not deleted: ${arn}.`,
-  );
+  return new ApiError("CodeSigningConfigNotFoundException", deletedPerhaps(arn));
+}
+
+/** What operations on tags say. */
+export function taggedConfigNotFound(arn: string): ApiError {
+  return new ApiError("ResourceNotFoundException", deletedPerhaps(arn));
+}
+
+function deletedPerhaps(arn: string): string {
+  return `The code signing configuration cannot be found. Check that the provided configuration is not deleted: ${arn}.`;
 }
 
 export function configInUse(arn: string): ApiError {

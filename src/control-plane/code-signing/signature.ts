@@ -6,6 +6,7 @@
  * ES384, RSA PS256.
  */
 import { constants, sign, verify, type KeyObject } from "node:crypto";
+import { isProfileVersion } from "../../config/mappings.ts";
 import type { ZipEntry } from "../../packages/zip-directory.ts";
 import { isSmall, wholeContent } from "../../packages/entry-content.ts";
 
@@ -78,13 +79,6 @@ export function readSignature(entry: ZipEntry): EmbeddedSignature | undefined {
   };
 }
 
-const profilePattern =
-  /^arn:aws[a-zA-Z-]*:signer:[a-z0-9-]+:\d{12}:\/signing-profiles\/[a-zA-Z0-9_]{2,64}\/[a-zA-Z0-9]{10}$/;
-
-export function isProfileVersionArn(text: string): boolean {
-  return profilePattern.test(text);
-}
-
 /** `arn:aws:signer:REGION:ACCOUNT:/signing-jobs/JOB`, of the account that the profile belongs to. */
 export function signingJobArn({ profileVersionArn, jobId }: SignatureClaims): string {
   return profileVersionArn.replace(/\/signing-profiles\/.*$/, `/signing-jobs/${jobId}`);
@@ -96,7 +90,7 @@ function claimsOf(payload: Readonly<Record<string, unknown>>): SignatureClaims |
   const { profile, job, signedAt, expiresAt, contentDigest } = payload;
   const [signedAtMs, expiresAtMs] = [timeOf(signedAt), timeOf(expiresAt)];
   if (signedAtMs === undefined || expiresAtMs === undefined) return undefined;
-  if (typeof profile !== "string" || !isProfileVersionArn(profile)) return undefined;
+  if (typeof profile !== "string" || !isProfileVersion(profile)) return undefined;
   if (typeof job !== "string" || !jobPattern.test(job)) return undefined;
   if (typeof contentDigest !== "string") return undefined;
   return { profileVersionArn: profile, jobId: job, signedAtMs, expiresAtMs, contentDigest };

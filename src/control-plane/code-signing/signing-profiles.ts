@@ -1,55 +1,41 @@
 /**
- * The public keys that the owner trusts, by signing profile version: a JSON file that maps ARNs to files with the keys, in
- * PEM, relative to itself. Read anew for every judgement, so that a key is registered or revoked without a restart.
+ * The public keys that the owner trusts, by signing profile version: files in PEM. They are read anew for every
+ * judgement, so that removing a file revokes what its key has signed, without a restart.
  */
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
-import { isProfileVersionArn, requireSigningKey } from "./signature.ts";
+import { requireSigningKey } from "./signature.ts";
 
 export class SigningProfiles {
-  readonly #file: string;
+  readonly #files: ReadonlyMap<string, string>;
 
-  /** Without a file nobody is trusted. */
-  constructor(file: string) {
-    this.#file = file;
+  /** Absolute paths by the ARN of a signing profile version. */
+  constructor(files: ReadonlyMap<string, string>) {
+    this.#files = files;
   }
 
-  /** Reads all of them. Rejects with a message that names the file and what is wrong with it. */
-  async check(): Promise<void> {
-    for (const [profile, path] of await this.#paths()) await this.#key(profile, path);
-  }
-
-  /** Undefined when the profile is not registered. Rejects when the file or its key cannot be read. */
-  async keyOf(profileVersionArn: string): Promise<KeyObject | undefined> {
-    const path = (await this.#paths()).get(profileVersionArn);
-    return path === undefined ? undefined : this.#key(profileVersionArn, path);
-  }
-
-  async #paths(): Promise<ReadonlyMap<string, string>> {
-    if (this.#file === "") return new Map();
-    try {
-      const parsed: unknown = JSON.parse(await readFile(this.#file, "utf8"));
-      if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) throw new Error("not a JSON object");
-      const entries = Object.entries(parsed);
-      for (const [profile, path] of entries) {
-        if (!isProfileVersionArn(profile)) throw new Error(`'${profile}' is no ARN of a signing profile version`);
-        if (typeof path !== "string") throw new Error(`${profile} must name the file of a public key`);
-      }
-      return new Map(entries as [string, string][]);
-    } catch (error) {
-      throw new Error(`signing profiles in ${this.#file}: ${(error as Error).message}`, { cause: error });
+  /** What is wrong with the keys as they are now, one line for each. */
+  async problems(): Promise<string[]> {
+    const problems: string[] = [];
+    for (const [profile, file] of this.#files) {
+      const key = await this.keyOf(profile).catch((error: unknown) => error as Error);
+      if (key === undefined) problems.push(`${profile}: there is no ${file}, so its signatures do not count`);
+      else if (key instanceof Error) problems.push(key.message);
     }
+    return problems;
   }
 
-  async #key(profile: string, path: string): Promise<KeyObject> {
-    const file = resolve(dirname(this.#file), path);
+  /** Undefined when the profile is not registered or its file is gone. Rejects when the file holds no key to trust. */
+  async keyOf(profileVersionArn: string): Promise<KeyObject | undefined> {
+    const file = this.#files.get(profileVersionArn);
+    if (file === undefined) return undefined;
     try {
       const key = createPublicKey(await readFile(file));
       requireSigningKey(key);
       return key;
     } catch (error) {
-      throw new Error(`public key of ${profile} in ${file}: ${(error as Error).message}`, { cause: error });
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw new Error(`public key of ${profileVersionArn} in ${file}: ${(error as Error).message}`, { cause: error });
     }
   }
 }

@@ -19,8 +19,9 @@ export type SignatureVerdict =
 /** Undefined for a profile that is not registered, or no longer. */
 export type KeyOfProfile = (profileVersionArn: string) => Promise<KeyObject | undefined>;
 
-/** Throws `ApiError` for an archive that cannot be read. */
+/** Throws `ApiError` for an archive that names a signature and cannot be read. */
 export async function verifyArchive(zip: Uint8Array, keyOf: KeyOfProfile, nowMs: number): Promise<SignatureVerdict> {
+  if (!Buffer.from(zip.buffer, zip.byteOffset, zip.byteLength).includes(signatureEntry)) return { kind: "unsigned" };
   const entries = await readZipDirectory(zip);
   const signatures = entries.filter(({ name }) => name === signatureEntry);
   const [entry] = signatures;

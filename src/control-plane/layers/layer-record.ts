@@ -33,6 +33,9 @@ export interface LayerVersionRecord {
   readonly sizeBytes: number;
   readonly unzippedBytes: number;
   readonly createdAtMs: number;
+  /** Of an archive that was signed and verified. */
+  readonly signingProfileVersionArn?: string;
+  readonly signingJobArn?: string;
   readonly policy?: LayerPolicy;
 }
 

@@ -44,7 +44,14 @@ const getAction = "lambda:GetLayerVersion";
 
 export interface NewLayerVersion extends Pick<
   LayerVersionRecord,
-  "scope" | "name" | "description" | "licenseInfo" | "compatibleRuntimes" | "compatibleArchitectures"
+  | "scope"
+  | "name"
+  | "description"
+  | "licenseInfo"
+  | "compatibleRuntimes"
+  | "compatibleArchitectures"
+  | "signingProfileVersionArn"
+  | "signingJobArn"
 > {
   readonly zip: Uint8Array;
 }
@@ -219,8 +226,15 @@ export class Layers {
       if (record === undefined || !isGranted(record, caller)) throw layerAccessDenied(caller.account, getAction, arn);
     } else if (!isHere) throw layersInOtherRegion(caller.region);
     if (record === undefined) throw usedLayerNotFound(arn);
-    const { digest, sizeBytes, unzippedBytes } = record;
-    return { arn: layerVersionArn(scope, name, version), digest, sizeBytes, unzippedBytes };
+    const { digest, sizeBytes, unzippedBytes, signingProfileVersionArn, signingJobArn } = record;
+    return {
+      arn: layerVersionArn(scope, name, version),
+      digest,
+      sizeBytes,
+      unzippedBytes,
+      ...(signingProfileVersionArn === undefined ? {} : { signingProfileVersionArn }),
+      ...(signingJobArn === undefined ? {} : { signingJobArn }),
+    };
   }
 
   /** Returns the new revision. */
