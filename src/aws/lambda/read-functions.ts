@@ -49,8 +49,8 @@ export function getFunction(services: LambdaServices): Handler<GetFunctionReques
         Location: services.codeLinks.linkTo(configuration.codeDigest, typeof host === "string" ? host : "localhost"),
       },
       ...(Object.keys(tags).length === 0 ? {} : { Tags: { ...tags } }),
-      // Of the function as a whole only.
-      ...(reservedConcurrency === undefined || view.qualifier !== undefined
+      // Not with a version or an alias: it is the function's as a whole.
+      ...(reservedConcurrency === undefined || configuration.version !== latestVersion
         ? {}
         : { Concurrency: { ReservedConcurrentExecutions: reservedConcurrency } }),
     };

@@ -184,14 +184,7 @@ test("tags and other settings that change during an update are kept by it", asyn
 test("what a crash left Pending or InProgress is finished by the next start", async () => {
   // The first run dies before anything is unpacked.
   const stuck = newFunctions({
-    packages: {
-      ...packages,
-      inspect: packages.inspect.bind(packages),
-      find: () => undefined,
-      findMerged: () => undefined,
-      unpack: () => new Promise(() => {}),
-      remove: async () => {},
-    },
+    packages: packagesWith({ find: () => undefined, findMerged: () => undefined, unpack: () => new Promise(() => {}) }),
   });
   await stuck.create({ scope, name: "f", settings, tags: {}, zip: zipOf("1") });
   assert.equal((await functions.get(scope, "f")).latest.state, "Pending");
@@ -225,17 +218,14 @@ test("a runtime that is not here fails the function, and says so", async () => {
 
 test("a disk that refuses is tried again, and then fails the function", async () => {
   let attempts = 0;
-  const broken: PackageStore = {
-    ...packages,
-    inspect: packages.inspect.bind(packages),
+  const broken = packagesWith({
     find: () => undefined,
     findMerged: () => undefined,
-    remove: async () => {},
     unpack: async () => {
       attempts += 1;
       throw new Error("no space left on device");
     },
-  };
+  });
   functions = newFunctions({ packages: broken });
   await create("f");
 

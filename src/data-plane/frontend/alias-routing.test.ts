@@ -1,0 +1,25 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { AliasRecord } from "../../core/function-record.ts";
+import { drawVersion } from "./alias-routing.ts";
+
+const alias = (additionalVersionWeights: Record<string, number>): AliasRecord => ({
+  name: "live",
+  functionVersion: "1",
+  description: "",
+  additionalVersionWeights,
+  revisionId: "r",
+});
+
+test("an alias of one version draws nothing", () => {
+  const draw = (): number => assert.fail("there is nothing to choose");
+
+  assert.equal(drawVersion(alias({}), draw), "1");
+});
+
+test("the additional version gets its share, to the edges", () => {
+  const drawn = (weight: number, value: number): string => drawVersion(alias({ 2: weight }), () => value);
+
+  assert.deepEqual([drawn(0.25, 0), drawn(0.25, 0.249), drawn(0.25, 0.25), drawn(0.25, 0.999)], ["2", "2", "1", "1"]);
+  assert.deepEqual([drawn(0, 0), drawn(1, 0.999999)], ["1", "2"]);
+});
