@@ -7,18 +7,14 @@ import type {
   SelfManagedKafkaEventSourceConfig,
 } from "@aws-sdk/client-lambda";
 import type { SourceKind } from "../../control-plane/event-source-mappings/event-sources.ts";
-import type {
-  EventSourceMappingRecord,
-  KafkaSettings,
-  MappingSettings,
+import {
+  mappingArn,
+  type EventSourceMappingRecord,
+  type KafkaSettings,
+  type MappingSettings,
 } from "../../control-plane/event-source-mappings/mapping-record.ts";
 import { functionArn } from "../../core/function-record.ts";
-import type { Scope } from "../../core/identity.ts";
 import { isKafka } from "./mapping-parameters.ts";
-
-export function mappingArn({ account, region }: Scope, uuid: string): string {
-  return `arn:aws:lambda:${region}:${account}:event-source-mapping:${uuid}`;
-}
 
 export function showMapping(record: EventSourceMappingRecord): EventSourceMappingConfiguration {
   const { scope, uuid, source, functionName, qualifier, settings, state, lastModifiedMs } = record;

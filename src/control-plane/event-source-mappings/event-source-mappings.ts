@@ -9,11 +9,11 @@ import { Gate } from "../../core/gate.ts";
 import type { Scope } from "../../core/identity.ts";
 import type { Records } from "../../engine/contract.ts";
 import type { Functions } from "../functions/functions.ts";
-import { tagsMax, tooManyTags } from "../functions/refusals.ts";
+import { requireTags, retagged, type TagChange, type TaggedResources, type Tags } from "../tags.ts";
 import { requireNoDuplicate } from "./duplicates.ts";
 import { sourceMissing, type EventSource, type EventSources } from "./event-sources.ts";
 import { isSettled, nextState, settledState, stateOfNew, type MappingEvent } from "./mapping-life.ts";
-import type { EventSourceMappingRecord, MappingSettings } from "./mapping-record.ts";
+import { mappingArn, type EventSourceMappingRecord, type MappingSettings } from "./mapping-record.ts";
 import { mappingNotFound, MappingStore } from "./mapping-store.ts";
 
 /** Wait before a step that the engine refused is tried again, in ms. */
@@ -40,7 +40,7 @@ export interface NewMapping {
   /** The settings may name the mapping's own id. */
   readonly settingsOf: (uuid: string) => MappingSettings;
   readonly enabled: boolean;
-  readonly tags: Readonly<Record<string, string>>;
+  readonly tags: Tags;
 }
 
 export interface MappingChange {
@@ -54,7 +54,7 @@ export interface MappingFilter {
   readonly sourceArn?: string;
 }
 
-export class EventSourceMappings {
+export class EventSourceMappings implements TaggedResources {
   readonly #store: MappingStore;
   readonly #functions: Pick<Functions, "resolve">;
   readonly #sources: EventSources;
@@ -91,7 +91,7 @@ export class EventSourceMappings {
     scope: Scope,
     { target, source, settingsOf, enabled, tags }: NewMapping,
   ): Promise<EventSourceMappingRecord> {
-    requireTagsFit(tags);
+    requireTags(tags);
     await this.#requireFunction(scope, target);
     await this.#requireSource(source);
     const [uuid, nowMs] = [this.#newId(), this.#clock.now()];
@@ -160,18 +160,20 @@ export class EventSourceMappings {
     return this.#settling(record);
   }
 
-  /** Sets and removes tags in one step. */
-  async changeTags(
-    scope: Scope,
-    uuid: string,
-    change: { readonly set?: Readonly<Record<string, string>>; readonly remove?: readonly string[] },
-  ): Promise<void> {
-    await this.#store.modify(scope, uuid, (record) => {
-      const tags = { ...record.tags, ...change.set };
-      for (const key of change.remove ?? []) delete tags[key];
-      requireTagsFit(tags);
-      return { ...record, tags };
-    });
+  async tagsOf(scope: Scope, arn: string): Promise<Tags> {
+    return (await this.#tagged(scope, arn)).tags;
+  }
+
+  async changeTags(scope: Scope, arn: string, change: TagChange): Promise<void> {
+    const { uuid } = await this.#tagged(scope, arn);
+    await this.#store.modify(scope, uuid, (record) => ({ ...record, tags: retagged(record.tags, change) }));
+  }
+
+  async #tagged(scope: Scope, arn: string): Promise<EventSourceMappingRecord> {
+    const uuid = arn.slice(arn.lastIndexOf(":") + 1);
+    const record = arn === mappingArn(scope, uuid) ? await this.#store.find(scope, uuid) : undefined;
+    if (record !== undefined) return record;
+    throw new ApiError("ResourceNotFoundException", `Event source mapping not found: ${arn}`);
   }
 
   async #requireFunction(scope: Scope, { name, qualifier }: MappingTarget): Promise<void> {
@@ -253,10 +255,6 @@ function isMeant(record: EventSourceMappingRecord, { target, sourceArn }: Mappin
   if (target !== undefined && (record.functionName !== target.name || record.qualifier !== target.qualifier))
     return false;
   return sourceArn === undefined || (record.source.kind !== "self-managed-kafka" && record.source.arn === sourceArn);
-}
-
-function requireTagsFit(tags: Readonly<Record<string, string>>): void {
-  if (Object.keys(tags).length > tagsMax) throw tooManyTags();
 }
 
 function functionMissing(): ApiError {

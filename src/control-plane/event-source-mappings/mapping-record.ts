@@ -17,6 +17,10 @@ export function mappingKey(scope: Scope, uuid: string): readonly [string, string
   return ["event-source-mapping", scope.account, scope.region, uuid];
 }
 
+export function mappingArn({ account, region }: Scope, uuid: string): string {
+  return `arn:aws:lambda:${region}:${account}:event-source-mapping:${uuid}`;
+}
+
 export interface EventSourceMappingRecord {
   readonly scope: Scope;
   readonly uuid: string;
