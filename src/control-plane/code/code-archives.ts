@@ -111,6 +111,8 @@ export class CodeArchives {
     const readArchive = (digest: Digest): Promise<Uint8Array | undefined> => this.#blobs.get(digest);
     if ((await ensureTree(this.#packages, readArchive, [codeDigest])) === undefined) return false;
     if (layers.length === 0) return true;
+    // A collection that has looked at the configurations already must not go by what it saw.
+    this.#unnamedSinceMs.delete(treeIdOf(digestsOf(layers)));
     return (await ensureTree(this.#packages, readArchive, digestsOf(layers))) !== undefined;
   }
 

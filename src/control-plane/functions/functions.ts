@@ -113,7 +113,13 @@ export class Functions {
     this.aliases = new FunctionParts(engine.records, "function-alias");
     this.#archives = new CodeArchives({ records: engine.records, blobs: engine.blobs, packages, clock });
     const [store, archives] = [this.#store, this.#archives];
-    this.layers = new Layers({ records: engine.records, archives, clock, newId });
+    this.layers = new Layers({
+      records: engine.records,
+      archives,
+      clock,
+      newId,
+      requireStorage: (scope, additionalBytes) => this.#requireStorage(scope, additionalBytes),
+    });
     const [versions, aliases, moment] = [this.versions, this.aliases, () => this.#moment()];
     this.#preparation = new Preparation({ store, versions, archives, runtimes, clock, moment });
     const intents = new Intents({

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { buildZip } from "../../../test/support/build-zip.ts";
+import { ApiError } from "../../core/errors.ts";
 import { layerVersionArn } from "../../core/layer-arn.ts";
 import { ManualClock } from "../../core/manual-clock.ts";
 import type { Engine } from "../../engine/contract.ts";
@@ -26,10 +27,17 @@ let packages: PackageStore;
 let archives: CodeArchives;
 let layers: Layers;
 let ids = 0;
+let storageBytes: number;
+
+async function requireStorage(_scope: object, additionalBytes: number): Promise<void> {
+  if (additionalBytes > storageBytes)
+    throw new ApiError("CodeStorageExceededException", "Code storage limit exceeded.");
+}
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "hearth-layers-"));
   clock = new ManualClock();
+  storageBytes = Number.POSITIVE_INFINITY;
   engine = createMemoryEngine({ clock, random: Math.random });
   packages = await openPackageStore(directory, { clock });
   archives = new CodeArchives({ records: engine.records, blobs: engine.blobs, packages, clock });
@@ -42,7 +50,7 @@ afterEach(async () => {
 });
 
 function open(): Layers {
-  return new Layers({ records: engine.records, archives, clock, newId: () => `id-${++ids}` });
+  return new Layers({ records: engine.records, archives, clock, newId: () => `id-${++ids}`, requireStorage });
 }
 
 const zipOf = (text: string): Buffer => buildZip([{ name: "text", content: text }]);
@@ -63,10 +71,15 @@ test("versions count from 1, also when published at once, and no number comes tw
   assert.equal(next.version, 4);
 });
 
-test("a bad archive publishes nothing", async () => {
+test("a bad archive, or one that there is no room for, publishes nothing", async () => {
   await assert.rejects(publish("l", { zip: Buffer.from("no zip") }), { code: "InvalidParameterValueException" });
 
+  storageBytes = 10;
+  await assert.rejects(publish("l"), { code: "CodeStorageExceededException" });
+
+  storageBytes = 1000;
   assert.deepEqual(await layers.list(scope, {}, { limit: 10 }), []);
+  assert.deepEqual(await engine.blobs.list(), []);
   assert.equal((await publish("l")).version, 1);
 });
 
@@ -285,6 +298,25 @@ test("a deleted version stays for whoever uses it, merged as it was, and is coll
   assert.deepEqual(await engine.blobs.list(), []);
   assert.deepEqual(await engine.records.list(["code-archive"]), []);
   assert.equal(await archives.unpack(user), false);
+});
+
+test("a tree that comes into use while a collection is under way is kept", async () => {
+  const digests = [(await publish("lower")).digest, (await publish("upper")).digest];
+  const uses = await layers.resolve(scope, [arnOf("lower"), arnOf("upper")]);
+  const user = { codeDigest: uses[0]?.digest ?? "", layers: uses };
+  await archives.unpack(user);
+  await collect();
+  clock.advance(hourMs);
+  const list = engine.records.list.bind(engine.records);
+  engine.records.list = async (prefix, options) => {
+    // The collection has read the configurations and now reads the archives.
+    if (prefix[0] === "code-archive") await archives.unpack(user);
+    return list(prefix, options);
+  };
+
+  await collect();
+
+  assert.notEqual(packages.findMerged(digests), undefined);
 });
 
 test("a tree that the disk lost is made again from the archives", async () => {

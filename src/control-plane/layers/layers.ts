@@ -68,6 +68,8 @@ export interface LayersOptions {
   readonly clock: Clock;
   /** Makes a fresh UUID. */
   readonly newId: () => string;
+  /** Throws when the account may not have so many more bytes of code. */
+  readonly requireStorage: (scope: Scope, additionalBytes: number) => Promise<void>;
 }
 
 export class Layers {
@@ -75,18 +77,22 @@ export class Layers {
   readonly #archives: CodeArchives;
   readonly #clock: Clock;
   readonly #newId: () => string;
+  readonly #requireStorage: LayersOptions["requireStorage"];
 
-  constructor({ records, archives, clock, newId }: LayersOptions) {
+  constructor({ records, archives, clock, newId, requireStorage }: LayersOptions) {
     this.#store = new LayerStore(records);
     this.#archives = archives;
     this.#clock = clock;
     this.#newId = newId;
+    this.#requireStorage = requireStorage;
   }
 
-  /** Throws AWS's refusal of a bad archive. */
+  /** Throws AWS's refusal of a bad archive, or of one that the account has no room for. */
   async publish({ zip, ...facts }: NewLayerVersion): Promise<LayerVersionRecord> {
-    using held = await this.#archives.store(zip, await this.#archives.inspect(zip));
-    const { codeDigest, codeSha256, codeSizeBytes, codeUnzippedBytes } = held.code;
+    const code = await this.#archives.inspect(zip);
+    await this.#requireStorage(facts.scope, code.codeSizeBytes);
+    using _held = await this.#archives.store(zip, code);
+    const { codeDigest, codeSha256, codeSizeBytes, codeUnzippedBytes } = code;
     const record: LayerVersionRecord = {
       ...facts,
       version: await this.#store.takeVersion(facts.scope, facts.name),
