@@ -12,14 +12,15 @@ const alias = (additionalVersionWeights: Record<string, number>): AliasRecord =>
 });
 
 test("an alias of one version draws nothing", () => {
-  const draw = (): number => assert.fail("there is nothing to choose");
-
-  assert.equal(drawVersion(alias({}), draw), "1");
+  assert.equal(
+    drawVersion(alias({}), () => assert.fail("there is nothing to choose")),
+    "1",
+  );
 });
 
-test("the additional version gets its share, to the edges", () => {
-  const drawn = (weight: number, value: number): string => drawVersion(alias({ 2: weight }), () => value);
+const drawn = (weight: number, value: number): string => drawVersion(alias({ 2: weight }), () => value);
 
+test("the additional version gets its share, to the edges", () => {
   assert.deepEqual([drawn(0.25, 0), drawn(0.25, 0.249), drawn(0.25, 0.25), drawn(0.25, 0.999)], ["2", "2", "1", "1"]);
   assert.deepEqual([drawn(0, 0), drawn(1, 0.999999)], ["1", "2"]);
 });

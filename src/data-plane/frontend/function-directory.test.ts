@@ -32,12 +32,13 @@ const writes: readonly (readonly [Key, FunctionRecord | FunctionConfiguration | 
   [functionPartKey("function-alias", scope, "f", "live"), live],
 ];
 
-/** Everything that can be asked of the function, as text. */
+function show(resolution: Resolution): string {
+  if (resolution.kind !== "found") return resolution.kind;
+  return `${resolution.configuration.version} ${resolution.alias ?? ""}`.trim();
+}
+
+/** Everything that can be asked of the function. */
 function seen(directory: FunctionDirectory): string[] {
-  const show = (resolution: Resolution): string =>
-    resolution.kind === "found"
-      ? `${resolution.configuration.version} ${resolution.alias ?? ""}`.trim()
-      : resolution.kind;
   return [
     show(directory.resolve(scope, "f", undefined, () => 0)),
     show(directory.resolve(scope, "f", "1", () => 0)),
@@ -47,9 +48,9 @@ function seen(directory: FunctionDirectory): string[] {
   ];
 }
 
-function permutations<T>(items: readonly T[]): T[][] {
+function permutations<T>(items: readonly T[]): (readonly T[])[] {
   if (items.length === 0) return [[]];
-  return items.flatMap((item, index) => permutations(items.toSpliced(index, 1)).map((rest) => [item, ...rest]));
+  return items.flatMap((item, index) => permutations(items.toSpliced(index, 1)).map((rest) => [item].concat(rest)));
 }
 
 test("records mean the same in whatever order they come and go", async () => {
