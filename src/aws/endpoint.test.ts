@@ -99,6 +99,17 @@ test("the service of an unsigned request is found by target, host, path and form
   assert.match(byQuery?.body ?? "", /<GetCallerIdentityResult>/);
 });
 
+test("a request to a function URL is refused, whatever its path", async () => {
+  await using loopback = await startLoopback({ services: services({ lambda: { ListFunctions: () => ({}) } }) });
+  const host = `host: ${"u".repeat(32)}.lambda-url.us-east-1.localhost:4566`;
+
+  for (const path of ["/", "/_health", "/2015-03-31/functions/"]) {
+    const answer = await sendRaw(loopback.port, `GET ${path} HTTP/1.1\r\n${host}\r\n\r\n`);
+    assert.equal(answer?.status, 400);
+    assert.match(answer?.body ?? "", /Hearth does not serve function URLs yet/);
+  }
+});
+
 test("a body beyond its operation's bound is refused in AWS's words, declared or chunked", async () => {
   await using loopback = await startLoopback({
     services: services({ lambda: { ...echo, CreateFunction: () => ({}) } }),

@@ -20,6 +20,7 @@ import { parseSignature } from "./auth/credential.ts";
 import type { Sessions } from "./auth/sessions.ts";
 import type { Clock } from "../core/clock.ts";
 import { ApiError } from "../core/errors.ts";
+import { urlIdOfHost } from "../http/function-url-address.ts";
 import type { Handler, Service } from "./service.ts";
 import { browserRefusal } from "./wire/browser-guard.ts";
 import { Call } from "./wire/call.ts";
@@ -169,6 +170,7 @@ class Dispatcher {
     try {
       const refusal = origin.kind === "client" ? browserRefusal(request.headers) : undefined;
       if (refusal !== undefined) throw new ApiError("AccessDeniedException", refusal);
+      refuseFunctionUrl(request);
       if (origin.kind === "client" && (internalPaths.has(path) || path.startsWith("/_hearth/"))) {
         await this.#options.internalRoutes(request, response);
         return;
@@ -288,6 +290,16 @@ interface Exchange {
   readonly addressing: Addressing;
   /** Undefined until it is found. */
   destination: Destination | undefined;
+}
+
+/** A request to a function URL is never taken for a call of the API. */
+function refuseFunctionUrl({ headers: { host = "" } }: IncomingMessage): void {
+  const urlId = urlIdOfHost(host);
+  if (urlId === undefined) return;
+  throw new ApiError(
+    "NotImplementedException",
+    `Hearth does not serve function URLs yet, and so not ${urlId}; invoke the function by its name.`,
+  );
 }
 
 function handlerOf(entry: ServiceEntry, operation: Operation): Handler<never, unknown> {
