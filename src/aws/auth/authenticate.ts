@@ -131,6 +131,7 @@ export class Authenticator {
     return sealed?.accessKeyId === accessKeyId ? sealed : undefined;
   }
 
+  /** Differs from AWS: STS itself says ExpiredTokenException, the code of its own shape, where AWS's says ExpiredToken. */
   #requireCurrent(expiresAtMs: number | undefined): undefined {
     if (expiresAtMs === undefined || expiresAtMs > this.#clock.now()) return;
     throw new ApiError("ExpiredTokenException", "The security token included in the request is expired");

@@ -56,6 +56,12 @@ async function refusal(call: Promise<unknown>): Promise<readonly [string, string
   return [inner?.Code ?? error.name, error.message, error.$metadata.httpStatusCode];
 }
 
+const conflict = (message: string): readonly unknown[] => ["DeleteConflict", message, 409];
+const many = (count: number): Tag[] => Array.from({ length: count }, (_, n) => ({ Key: `k${n}`, Value: "v" }));
+const named = (sid: string): string => document.replace('{"Effect"', `{"Sid":"${sid}","Effect"`);
+/** A policy document of so many characters. */
+const sized = (length: number): string => named("a".repeat(length - named("").length));
+
 test("a role is shown as AWS shows it, by each operation with its own members", async () => {
   const { account, iam } = newAccount();
   const boundary = await createPolicy(iam, "boundary");
@@ -212,7 +218,6 @@ test("inline and attached policies are put, listed, read and taken away, and hol
   );
   assert.equal((await iam.getPolicy({ PolicyArn: own })).Policy?.AttachmentCount, 1);
 
-  const conflict = (message: string): readonly unknown[] => ["DeleteConflict", message, 409];
   assert.deepEqual(
     await refusal(iam.deletePolicy({ PolicyArn: own })),
     conflict("Cannot delete a policy attached to entities."),
@@ -335,8 +340,6 @@ test("tags are set, replaced and removed, and bounded", async () => {
   const { iam } = newAccount();
   await createRole(iam, "r");
   const arn = await createPolicy(iam, "p");
-  const many = (count: number): Tag[] => Array.from({ length: count }, (_, n) => ({ Key: `k${n}`, Value: "v" }));
-
   await iam.tagRole({
     RoleName: "r",
     Tags: [
@@ -396,10 +399,6 @@ test("tags are set, replaced and removed, and bounded", async () => {
 test("the limits of policies hold, white space aside", async () => {
   const { account, iam } = newAccount();
   await createRole(iam, "r");
-  const sized = (length: number): string => {
-    const make = (sid: string): string => document.replace('{"Effect"', `{"Sid":"${sid}","Effect"`);
-    return make("a".repeat(length - make("").length));
-  };
 
   const arn = await createPolicy(iam, "fits", { PolicyDocument: `${" ".repeat(100_000)}${sized(6144)}` });
   assert.deepEqual(await refusal(createPolicy(iam, "p", { PolicyDocument: sized(6145) })), [
@@ -478,9 +477,9 @@ test("an instance profile holds one role, and the role is held by it", async () 
     "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1",
     409,
   ]);
-  const conflict = ["DeleteConflict", "Cannot delete entity, must remove roles from instance profile first.", 409];
-  assert.deepEqual(await refusal(iam.deleteInstanceProfile({ InstanceProfileName: "p" })), conflict);
-  assert.deepEqual(await refusal(iam.deleteRole({ RoleName: "r" })), conflict);
+  const isHeld = conflict("Cannot delete entity, must remove roles from instance profile first.");
+  assert.deepEqual(await refusal(iam.deleteInstanceProfile({ InstanceProfileName: "p" })), isHeld);
+  assert.deepEqual(await refusal(iam.deleteRole({ RoleName: "r" })), isHeld);
   assert.deepEqual(await refusal(iam.removeRoleFromInstanceProfile({ ...held, RoleName: "other" })), [
     "NoSuchEntity",
     "Role other in Instance Profile p cannot be found.",

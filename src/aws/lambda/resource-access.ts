@@ -82,8 +82,9 @@ async function isGranted(
 ): Promise<boolean> {
   const { account } = callersScope;
   const from = caller.kind === "environment" ? parseFunctionArn(caller.functionArn) : undefined;
-  // A function calls as its role.
-  const role = from === undefined ? undefined : (await functions.find(from.scope, from.name))?.latest.role;
+  // A function calls as its role, and so does a session.
+  const own = caller.kind === "session" ? caller.session.roleArn : undefined;
+  const role = from === undefined ? own : (await functions.find(from.scope, from.name))?.latest.role;
   const principalArn = role ?? `arn:aws:iam::${account}:root`;
   const target = { scope, name, ...(qualifier === undefined ? {} : { qualifier }) };
   return policies.grants(target, { action, account, principalArn });

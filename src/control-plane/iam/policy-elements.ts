@@ -58,7 +58,8 @@ export function failsLegacyParsing(statements: readonly Statement[]): boolean {
 /** `arn:aws::x` names no service, and `arn:aws:s3::bucket` has its resource where the account belongs. */
 function isCutShort(resource: string): boolean {
   const parts = resource.split(":");
-  const [, , service, , account = ""] = parts;
+  const [prefix, partition = "", service, , account = ""] = parts;
+  if (prefix !== "arn" || !partitions.test(partition)) return false;
   if (parts.length >= 4 && service === "") return true;
   return parts.length === 5 && !/^(?:|\d{12}|.*[*?$].*)$/.test(account);
 }
