@@ -78,7 +78,7 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
       pools.changed();
       provisioner.fleetChanged();
     },
-    onProvisionedChange: (functionArn) => provisioner.changed(functionArn),
+    onProvisionedChange: (configuration, endedAfterMs) => provisioner.changed(configuration, endedAfterMs),
   });
   const provisioner = new Provisioner({
     clock,

@@ -101,17 +101,26 @@ test("what goes beyond is served on demand, and on-demand environments expire wh
   await world.close();
 });
 
-test("a crashed environment is replaced", async () => {
+test("a crashed environment is replaced, at once unless it had only just started", async () => {
   const world = await open();
   await provision(world, "1", 2);
-  const [first] = world.worker.live;
-  assert(first !== undefined);
+  const crash = async (): Promise<void> => {
+    const [first] = world.worker.live;
+    assert(first !== undefined);
+    world.worker.crash(first.spec.id);
+    await settle();
+  };
 
-  world.worker.crash(first.spec.id);
+  await crash();
+  assert.equal(world.worker.live.length, 1);
+  world.clock.advance(1000);
   await settle();
+  assert.equal(world.worker.live.length, 2);
+  world.clock.advance(1000);
+  await crash();
 
   assert.equal(world.worker.live.length, 2);
-  assert.equal(world.worker.starts.length, 3);
+  assert.equal(world.worker.starts.length, 4);
   await world.close();
 });
 
@@ -167,6 +176,23 @@ test("when an alias moves, the former environments stay until the new ones are r
 
   assert.deepEqual(await statusOf(world, "live"), ready(1));
   assert.deepEqual(versions(world), ["2"]);
+  await world.close();
+});
+
+test("what an alias leaves behind stays until the other version has its part, whatever else changes meanwhile", async () => {
+  const world = await open({ behaviour: { startMs: () => 100 } });
+  await point(world, "1");
+  await provision(world, "live", 2);
+  world.clock.advance(100);
+  await settle();
+
+  await point(world, "1", { "2": 0.5 });
+  await world.put(configurationOf("hello"), { tags: { a: "b" } });
+  assert.deepEqual(versions(world), ["1", "1", "2"]);
+  world.clock.advance(100);
+  await settle();
+
+  assert.deepEqual(versions(world), ["1", "2"]);
   await world.close();
 });
 

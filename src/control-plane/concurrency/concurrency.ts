@@ -16,7 +16,6 @@ import {
 } from "../../core/function-record.ts";
 import { Gate } from "../../core/gate.ts";
 import type { Scope } from "../../core/identity.ts";
-import { invariant } from "../../core/invariant.ts";
 import type { Records } from "../../engine/contract.ts";
 import { FunctionParts } from "../functions/function-parts.ts";
 import { FunctionStore } from "../functions/function-store.ts";
@@ -116,9 +115,9 @@ export class Concurrency {
       await this.#requireRoom(target, requested);
       const lastModifiedMs = this.#clock.now();
       const record = { qualifier, requested, lastModifiedMs };
-      const written = await this.#provisioned.modify(scope, name, qualifier, () => record);
-      invariant(written !== undefined, "a written configuration is there");
-      return written;
+      await this.#provisioned.modify(scope, name, qualifier, () => record);
+      await this.#requireStillThere(target);
+      return record;
     });
   }
 
@@ -160,6 +159,16 @@ export class Concurrency {
     const version = await this.#versions.find(scope, name, qualifier);
     if (version === undefined) throw functionNotFound(scope, name, qualifier);
     return undefined;
+  }
+
+  /** What it is about may have gone just before it was written: then nobody else removes it. */
+  async #requireStillThere(target: ProvisionedTarget): Promise<void> {
+    try {
+      await this.#find(target, unpublishedVersion);
+    } catch (error) {
+      await this.#provisioned.modify(target.scope, target.name, target.qualifier, () => undefined);
+      throw error;
+    }
   }
 
   /** A version is provisioned by its own configuration or by those of its aliases, not by both. */

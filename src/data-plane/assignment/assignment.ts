@@ -26,8 +26,8 @@ export interface AssignmentOptions extends StarterOptions {
   readonly overcommitFactor: number;
   /** Called when workers come and go. */
   readonly onFleetChange: () => void;
-  /** Called when an environment with provisioned concurrency has come or gone. */
-  readonly onProvisionedChange: (functionArn: string) => void;
+  /** Called when an environment with provisioned concurrency has come or gone; see `TableActions`. */
+  readonly onProvisionedChange: (configuration: FunctionConfiguration, endedAfterMs?: number) => void;
 }
 
 export class Assignment {
@@ -60,7 +60,7 @@ export class Assignment {
       retire: (environment) => void this.#registry.destroy(environment),
       becameIdle: (environment) => this.#registry.becameIdle(environment),
       isSpent: (environment) => this.#registry.isSpent(environment),
-      provisionedChanged: (table) => options.onProvisionedChange(table.configuration.functionArn),
+      provisionedChanged: (table, endedAfterMs) => options.onProvisionedChange(table.configuration, endedAfterMs),
     };
   }
 

@@ -25,8 +25,8 @@ export interface TableActions {
   becameIdle(environment: Environment): void;
   /** Whether the environment has reached its maximum life. */
   isSpent(environment: Environment): boolean;
-  /** A provisioned environment has come or gone. */
-  provisionedChanged(table: EnvironmentTable): void;
+  /** A provisioned environment has come or gone; `endedAfterMs` says when one ended by itself. */
+  provisionedChanged(table: EnvironmentTable, endedAfterMs?: number): void;
 }
 
 interface Waiter {
@@ -151,7 +151,10 @@ export class EnvironmentTable {
   remove(environment: Environment): void {
     if (environment.state === "idle") this.#unstack(environment);
     if (environment.state === "settling") this.#settling--;
-    this.#leave(environment);
+    const { node, createdAtMs, startMs } = environment;
+    // What goes with its worker did not end by itself.
+    if (node.draining || node.lost) this.#leave(environment);
+    else this.#leave(environment, this.#clock.monotonicMs() - createdAtMs - startMs);
     this.#supply();
   }
 
@@ -207,7 +210,7 @@ export class EnvironmentTable {
       longest.resolve(environment);
       return;
     }
-    if (this.#draining || this.#surplus().includes(environment)) {
+    if (this.#draining || (environment.isProvisioned && this.#surplus().includes(environment))) {
       this.#retire(environment);
       return;
     }
@@ -236,9 +239,9 @@ export class EnvironmentTable {
     this.#actions.retire(environment);
   }
 
-  #leave(environment: Environment): void {
+  #leave(environment: Environment, endedAfterMs?: number): void {
     environment.state = "gone";
-    if (this.#provisioned.delete(environment)) this.#actions.provisionedChanged(this);
+    if (this.#provisioned.delete(environment)) this.#actions.provisionedChanged(this, endedAfterMs);
   }
 
   #meanStart({ startMs }: Environment): number {

@@ -11,8 +11,8 @@ import type { UnavailableError } from "../../core/errors.ts";
 import type { FunctionConfiguration, ProvisionedConcurrencyRecord } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
 import type { Provisioning, ProvisioningStatus } from "./contract.ts";
-import { attemptsMax, decide, freshMs, restMs, sharesOf, surplusOf, type Shares } from "./provisioning-plan.ts";
-import type { ProvisioningWish } from "./provisioning-records.ts";
+import { attemptsMax, decide, earlyEndMs, freshMs, restMs, totalOf, type Shares } from "./provisioning-plan.ts";
+import { isSame, wishOf, type Wish, type WishRecord } from "./provisioning-wish.ts";
 
 /** Environments that are started ahead of demand at once: requests that wait need the processors more. */
 export const startsAtOnceMax = 4;
@@ -54,12 +54,6 @@ interface ProvisionedFunction {
   readonly versions: Map<string, ProvisionedVersion>;
 }
 
-interface Wish extends ProvisioningWish {
-  readonly shares: Shares;
-  /** What other versions keep for it until `shares` are ready. */
-  held: Shares;
-}
-
 interface ProvisionedVersion {
   readonly owner: ProvisionedFunction;
   configuration: FunctionConfiguration;
@@ -94,21 +88,23 @@ export class Provisioner implements Provisioning {
   setLive(scope: Scope, functionArn: string, live: readonly FunctionConfiguration[]): void {
     const owner = this.#function(scope, functionArn);
     owner.live = live;
-    this.#revise(
-      owner,
-      owner.wishes.map(({ record, alias }) => ({ record, alias })),
-    );
+    this.#revise(owner, owner.wishes);
   }
 
   /** What is wanted of a function's versions. */
-  setWishes(scope: Scope, functionArn: string, wishes: readonly ProvisioningWish[]): void {
+  setWishes(scope: Scope, functionArn: string, wishes: readonly WishRecord[]): void {
     this.#revise(this.#function(scope, functionArn), wishes);
   }
 
-  /** An environment of the function has come or gone. */
-  changed(functionArn: string): void {
+  /** A provisioned environment has come or gone; `endedAfterMs` says how long it was ready, if it ended by itself. */
+  changed({ functionArn, version }: FunctionConfiguration, endedAfterMs?: number): void {
     const owner = this.#functions.get(functionArn);
-    if (owner !== undefined) this.#reconcile(owner);
+    if (owner === undefined) return;
+    const ended = owner.versions.get(version);
+    if (ended !== undefined && endedAfterMs !== undefined && endedAfterMs < earlyEndMs) {
+      ended.restsUntilMs = Math.max(ended.restsUntilMs, this.#clock.monotonicMs() + restMs(1));
+    }
+    this.#reconcile(owner);
   }
 
   /** There are other workers than before: what had no place may have one now. */
@@ -155,9 +151,10 @@ export class Provisioner implements Provisioning {
     return found;
   }
 
-  #revise(owner: ProvisionedFunction, wishes: readonly ProvisioningWish[]): void {
+  #revise(owner: ProvisionedFunction, wishes: readonly WishRecord[]): void {
     const before = new Map(owner.wishes.map((each) => [each.record.qualifier, each]));
-    owner.wishes = wishes.map((each) => wishOf(each, owner.live, before.get(each.record.qualifier)));
+    const isLive = (version: string): boolean => configurationOf(owner.live, version) !== undefined;
+    owner.wishes = wishes.map((each) => wishOf(each, isLive, before.get(each.record.qualifier)));
     for (const wish of owner.wishes) {
       if (!isSame(wish, before.get(wish.record.qualifier))) this.#forgive(owner, wish);
     }
@@ -297,35 +294,4 @@ export class Provisioner implements Provisioning {
 
 function configurationOf(live: readonly FunctionConfiguration[], version: string): FunctionConfiguration | undefined {
   return live.find((each) => each.version === version);
-}
-
-/** Versions that cannot be invoked have no part. */
-function wishOf(
-  { record, alias }: ProvisioningWish,
-  live: readonly FunctionConfiguration[],
-  before: Wish | undefined,
-): Wish {
-  const shares = new Map([...sharesOf(record, alias)].filter(([version]) => configurationOf(live, version)));
-  if (before === undefined) return { record, alias, shares, held: new Map() };
-  // Less of the same is not a move: then nothing has to take the place of what goes.
-  const isMove = surplusOf(shares, before.shares).size > 0;
-  const held = isMove ? surplusOf(totalOf([before.shares, before.held]), shares) : surplusOf(before.held, shares);
-  return { record, alias, shares, held };
-}
-
-function isSame(wish: Wish, before: Wish | undefined): boolean {
-  return (
-    before !== undefined &&
-    before.record.lastModifiedMs === wish.record.lastModifiedMs &&
-    before.record.requested === wish.record.requested &&
-    surplusOf(wish.shares, before.shares).size === 0
-  );
-}
-
-function totalOf(all: Iterable<Shares>): Map<string, number> {
-  const total = new Map<string, number>();
-  for (const shares of all) {
-    for (const [version, count] of shares) total.set(version, (total.get(version) ?? 0) + count);
-  }
-  return total;
 }

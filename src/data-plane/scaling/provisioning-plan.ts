@@ -40,6 +40,14 @@ export function surplusOf(before: Shares, after: Shares): Shares {
   return surplus;
 }
 
+export function totalOf(all: Iterable<Shares>): Map<string, number> {
+  const total = new Map<string, number>();
+  for (const shares of all) {
+    for (const [version, count] of shares) total.set(version, (total.get(version) ?? 0) + count);
+  }
+  return total;
+}
+
 /** Starts of one version that fail one after the other before its configuration has failed. */
 export const attemptsMax = 3;
 /** Wait after the first failure; doubles with each further one. */
@@ -54,6 +62,12 @@ const failedRetryMs = 300_000;
 export function restMs(failures: number): number {
   return failures >= attemptsMax ? failedRetryMs : retryMsMin * 2 ** (failures - 1);
 }
+
+/**
+ * When an environment ends so soon after its start, the next start waits as after a failure: otherwise a function that
+ * dies as soon as it is ready would be started over and over.
+ */
+export const earlyEndMs = 1000;
 
 /** Share of an environment's life after which its successor is started, so that there is no gap. */
 const freshShare = 0.9;

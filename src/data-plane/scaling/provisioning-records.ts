@@ -9,13 +9,8 @@ import {
   type ProvisionedConcurrencyRecord,
 } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
+import type { WishRecord } from "./provisioning-wish.ts";
 import type { RecordChange, Records, Watch } from "../../engine/contract.ts";
-
-/** A configuration, and the alias that it is about if it is about one. */
-export interface ProvisioningWish {
-  readonly record: ProvisionedConcurrencyRecord;
-  readonly alias: AliasRecord | undefined;
-}
 
 interface Parts {
   readonly configurations: Map<string, ProvisionedConcurrencyRecord>;
@@ -47,7 +42,7 @@ export class ProvisioningRecords {
   }
 
   /** In the order of their qualifiers. */
-  of(arn: string): ProvisioningWish[] {
+  of(arn: string): WishRecord[] {
     const parts = this.#functions.get(arn);
     if (parts === undefined) return [];
     return [...parts.configurations.values()]
