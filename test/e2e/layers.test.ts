@@ -286,10 +286,9 @@ test("Debian's AWS CLI publishes, finds, fetches and deletes a layer", async () 
     return outcome.stdout;
   };
   const name = randomName("cli");
-  await aws(
-    ...["publish-layer-version", "--layer-name", name, "--zip-file", `fileb://${scratch}/layer.zip`],
-    ...["--compatible-runtimes", "nodejs20.x", "python3.11", "--compatible-architectures", "x86_64"],
-  );
+  const compatible = ["--compatible-runtimes", "nodejs20.x", "python3.11", "--compatible-architectures", "x86_64"];
+  const file = `fileb://${scratch}/layer.zip`;
+  await aws("publish-layer-version", "--layer-name", name, "--zip-file", file, ...compatible);
 
   const query = `Layers[?LayerName=='${name}'].LatestMatchingVersion.Version`;
   const found = await aws("list-layers", "--compatible-runtime", "python3.11", "--query", query, "--output", "text");

@@ -24,7 +24,7 @@ import { functionArn } from "../../core/function-record.ts";
 import type { CodeSigningSettings } from "../../control-plane/code-signing/code-signing.ts";
 import type { CodeSigningConfigRecord } from "../../control-plane/code-signing/config-record.ts";
 import type { Handler } from "../service.ts";
-import { showTime } from "./function-configuration.ts";
+import { showTime } from "./show-time.ts";
 import { unqualifiedFunctionNamed } from "./function-name.ts";
 import type { LambdaServices } from "./lambda-services.ts";
 import { pageOf, placeOfMarker } from "./page-marker.ts";

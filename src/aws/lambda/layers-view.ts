@@ -3,7 +3,7 @@ import type { GetLayerVersionResponse, Layer, LayerVersionsListItem } from "@aws
 import type { LayerVersionRecord } from "../../control-plane/layers/layer-record.ts";
 import type { LayerUse } from "../../core/function-record.ts";
 import { layerArn, layerVersionArn } from "../../core/layer-arn.ts";
-import { showTime } from "./function-configuration.ts";
+import { showTime } from "./show-time.ts";
 import { showSigning } from "./signing-view.ts";
 
 export function showLayerVersion(record: LayerVersionRecord, location: string): GetLayerVersionResponse {

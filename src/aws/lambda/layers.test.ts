@@ -11,6 +11,10 @@ const published = (name: string, overrides: object = {}): Record<string, unknown
   Content: { ZipFile: zip(name) },
   ...overrides,
 });
+const validate = (operation: string, input: object): void =>
+  lambdaModel()
+    .operations.get(operation)
+    ?.validate(input as Record<string, unknown>);
 const arn = (name: string): string => `arn:aws:lambda:us-east-1:000000000000:layer:${name}`;
 const datePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000$/;
 
@@ -110,10 +114,6 @@ test("what is not there, and what cannot be a version, is refused in AWS's words
 });
 
 test("runtimes and architectures that nobody knows are refused together", () => {
-  const validate = (operation: string, input: object): void =>
-    lambdaModel()
-      .operations.get(operation)
-      ?.validate(input as Record<string, unknown>);
   const bad = { CompatibleRuntimes: ["python3.12", "cobol"], CompatibleArchitectures: ["vax"] };
 
   assert.throws(() => validate("PublishLayerVersion", published("l", bad)), {

@@ -63,7 +63,7 @@ export class CodeArchives {
   /** How many hold each digest: it is about to be named by a configuration. */
   readonly #holders = new Map<Digest, number>();
   /** When a collection first found that nobody names the archive or tree. */
-  readonly #unnamedSinceMs = new Map<Digest | TreeId, number>();
+  readonly #unnamedSinceMs = new Map<string, number>();
   /** Removals that are under way; storing the same content waits for them. */
   readonly #removals = new Map<Digest, Promise<void>>();
 
@@ -135,7 +135,7 @@ export class CodeArchives {
   }
 
   /** True once it has been unwanted for the grace time, as far as collections saw. */
-  #isOverdue(id: Digest | TreeId, isWanted: boolean): boolean {
+  #isOverdue(id: string, isWanted: boolean): boolean {
     if (isWanted) {
       this.#unnamedSinceMs.delete(id);
       return false;

@@ -59,6 +59,12 @@ const publish = async (name: string, overrides: Partial<NewLayerVersion> = {}): 
 const reference = (name: string, version = 1, of = scope) => ({ scope: of, name, version });
 const arnOf = (name: string, version = 1, of = scope): string => layerVersionArn(of, name, version);
 const everyone = { statementId: "all", action: "lambda:GetLayerVersion", principal: "*" };
+const numbers = async (before?: number): Promise<number[]> => {
+  const page = { limit: 40, ...(before === undefined ? {} : { before }) };
+  const versions = await layers.listVersions(scope, { scope, name: "l" }, {}, page);
+  return versions.map(({ version }) => version);
+};
+const refusal = (message: string) => ({ code: "InvalidParameterValueException", message });
 const denied = { code: "AccessDeniedException" };
 
 test("versions count from 1, also when published at once, and no number comes twice", async () => {
@@ -86,10 +92,6 @@ test("a bad archive, or one that there is no room for, publishes nothing", async
 test("versions are listed from the newest, over gaps and in pages", async () => {
   for (let count = 0; count < 230; count++) await publish("l");
   for (let version = 20; version < 200; version++) await layers.delete(scope, reference("l", version));
-  const numbers = async (before?: number): Promise<number[]> =>
-    (await layers.listVersions(scope, { scope, name: "l" }, {}, { limit: 40, ...(before ? { before } : {}) })).map(
-      ({ version }) => version,
-    );
 
   const first = await numbers();
   const second = await numbers(first.at(-1));
@@ -134,7 +136,6 @@ test("functions get layers in the order in which they name them", async () => {
 test("layers that a function cannot have are refused in AWS's words", async () => {
   await publish("l");
   await publish("l");
-  const refusal = (message: string) => ({ code: "InvalidParameterValueException", message });
   const [one, two] = [arnOf("l"), arnOf("l", 2)];
 
   await assert.rejects(

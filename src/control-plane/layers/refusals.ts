@@ -40,7 +40,7 @@ export function tooManyLayers(): ApiError {
 
 export function layersInOtherRegion(region: string): ApiError {
   return refusedUse(
-    "Layers are not in the same region as the function. " + `Layers are expected to be in region ${region}.`,
+    `Layers are not in the same region as the function. Layers are expected to be in region ${region}.`,
   );
 }
 
