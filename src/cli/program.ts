@@ -138,6 +138,27 @@ function buildProgram(setExitCode: (code: number) => void): Command {
     setExitCode(await restore(configFrom(flags), file, createOutput(flags.output)));
   });
 
+  add(
+    "sign <source> <target>",
+    "Sign a package (zip) with the key of a signing profile.",
+    "hearth sign function.zip signed.zip --key releases.pem " +
+      "--profile arn:aws:signer:us-east-1:000000000000:/signing-profiles/releases/v000000001",
+  )
+    .requiredOption("--profile <arn>", "ARN of the signing profile version whose key it is")
+    .requiredOption("--key <file>", "private key in PEM: Ed25519, ECDSA on P-256 or P-384, or RSA")
+    .option("--valid <duration>", "how long the signature counts: 24h, 90d", parseDuration, parseDuration("365d"))
+    .action(
+      async (
+        source: string,
+        target: string,
+        flags: CommonOptions & { profile: string; key: string; valid: number },
+      ) => {
+        const { sign } = await import("./commands/sign.ts");
+        const options = { source, target, profile: flags.profile, keyFile: flags.key, validMs: flags.valid };
+        setExitCode(await sign(options, Date.now(), createOutput(flags.output)));
+      },
+    );
+
   addRuntimes(program, setExitCode);
   return program;
 }

@@ -51,6 +51,7 @@ const commands = [
   ["doctor"],
   ["backup"],
   ["restore"],
+  ["sign"],
   ["runtimes", "list"],
   ["runtimes", "add"],
   ["runtimes", "remove"],

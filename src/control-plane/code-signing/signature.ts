@@ -80,7 +80,10 @@ export function readSignature(entry: ZipEntry): EmbeddedSignature | undefined {
 }
 
 /** `arn:aws:signer:REGION:ACCOUNT:/signing-jobs/JOB`, of the account that the profile belongs to. */
-export function signingJobArn({ profileVersionArn, jobId }: SignatureClaims): string {
+export function signingJobArn({
+  profileVersionArn,
+  jobId,
+}: Pick<SignatureClaims, "profileVersionArn" | "jobId">): string {
   return profileVersionArn.replace(/\/signing-profiles\/.*$/, `/signing-jobs/${jobId}`);
 }
 
