@@ -90,7 +90,8 @@ class LocalWorker implements WorkerService {
     });
     this.#pool = pool;
     this.#runtimes = {
-      takePooled: (spec) => (mustStartUnpooled(spec) ? undefined : pool.take(spec.runtime, spec.memoryMiB)),
+      takePooled: (spec) =>
+        mustStartUnpooled(spec) || !factory.canFurnish(spec) ? undefined : pool.take(spec.runtime, spec.memoryMiB),
       create: async (spec, listener, volume) => {
         using _hold = pool.holdRefill();
         return await factory.create(spec, listener, volume);
@@ -175,6 +176,10 @@ class LocalWorker implements WorkerService {
     await forEachLimited([...this.#environments.values()], (environment) => environment.destroy());
   }
 
+  async #destroyAtOnce(): Promise<void> {
+    await forEachLimited([...this.#environments.values()], (environment) => environment.destroy("at-once"));
+  }
+
   async drain(): Promise<void> {
     this.#isClosing = true;
     await Promise.all([...this.#environments.values()].map((environment) => environment.idle()));
@@ -183,7 +188,7 @@ class LocalWorker implements WorkerService {
 
   async close(): Promise<void> {
     this.#isClosing = true;
-    await Promise.all([this.reset(), this.#pool.close()]);
+    await Promise.all([this.#destroyAtOnce(), this.#pool.close()]);
   }
 }
 

@@ -14,6 +14,16 @@ export interface EnvironmentFigures {
   readonly peakMemoryBytes: number;
 }
 
+/** The record of what the runtime did, once; extensions may still be at work. */
+export function closeRuntime(log: EnvironmentLog, ended: RunningInvocation): void {
+  if (ended.isRuntimeClosed) return;
+  ended.isRuntimeClosed = true;
+  const { outcome, runtimeDurationMs: durationMs, producedBytes } = ended;
+  const { requestId, traceId } = ended.invocation;
+  const spans = log.telemetry.isActive ? { spans: ended.runtimeSpans() } : {};
+  log.record({ kind: "runtimeDone", requestId, traceId, ...outcome, durationMs, producedBytes, ...spans });
+}
+
 export function closeBooks(
   spec: EnvironmentSpec,
   log: EnvironmentLog,
@@ -21,7 +31,7 @@ export function closeBooks(
   { initDurationMs, peakMemoryBytes }: EnvironmentFigures,
 ): Omit<InvocationReport, "environment"> {
   const { requestId } = ended.invocation;
-  const { outcome, durationMs, producedBytes, failureText } = ended;
+  const { outcome, durationMs, failureText } = ended;
   // Since August 2025 the init phase is billed with the first invocation; provisioned concurrency is billed by time.
   const billedInitMs = spec.initializationType === "on-demand" ? (initDurationMs ?? 0) : 0;
   const figures = {
@@ -34,8 +44,15 @@ export function closeBooks(
     ...(initDurationMs === undefined ? {} : { initDurationMs }),
   };
   if (failureText !== undefined) log.record({ kind: "fault", text: failureText });
-  log.record({ kind: "runtimeDone", requestId, ...outcome, durationMs, producedBytes });
-  log.record({ kind: "report", ...figures });
+  closeRuntime(log, ended);
+  log.record({ kind: "end", requestId });
+  const { traceId } = ended.invocation;
+  log.record({
+    kind: "report",
+    ...figures,
+    traceId,
+    ...(log.telemetry.isActive ? { spans: ended.reportSpans() } : {}),
+  });
   const logTail = log.takeTail();
   return logTail === undefined ? figures : { ...figures, logTail };
 }

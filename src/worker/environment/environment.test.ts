@@ -5,7 +5,9 @@ import { UnavailableError } from "../../core/errors.ts";
 import type { FakeProcess } from "../../sandbox/fake/scripted-process.ts";
 import { harness, testInvocation, testSpec, until, type Harness } from "../testing/harness.ts";
 import { echoRuntime, forever, RuntimeClient } from "../testing/runtime-client.ts";
-import { busyFreezeLingerMs, freezeLingerMs, initTimeoutMs, responseLingerMsMax } from "./environment.ts";
+import { responseLingerMsMax } from "./environment.ts";
+import { initTimeoutMs } from "./init-phase.ts";
+import { busyFreezeLingerMs, freezeLingerMs } from "./rest.ts";
 
 function text(response: { readonly payload: Uint8Array }): string {
   return Buffer.from(response.payload).toString("utf8");

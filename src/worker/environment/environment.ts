@@ -6,7 +6,7 @@
  * Promises: each invocation gets one response and one report, or both are rejected; a runtime that was given up is
  * silenced first, so what it still sends is never taken for a later invocation's answer.
  */
-import type { Clock, Timer } from "../../core/clock.ts";
+import type { Clock } from "../../core/clock.ts";
 import { UnavailableError } from "../../core/errors.ts";
 import { invariant } from "../../core/invariant.ts";
 import type {
@@ -17,25 +17,16 @@ import type {
   Invocation,
   InvocationHandle,
 } from "../contract.ts";
+import type { ShutdownReason } from "../extensions/wire.ts";
 import type { EnvironmentLog } from "../logs/environment-log.ts";
-import type { InitPhase, Status } from "../logs/platform-records.ts";
-import { closeBooks } from "./books.ts";
-import { exitErrorType, exitFailure, timeoutFailure, type Failure } from "./failures.ts";
+import { closeBooks, closeRuntime } from "./books.ts";
+import { exitErrorType, exitFailure, extensionFailure, timeoutFailure, type Failure } from "./failures.ts";
+import { InitPhase, initOutcome, type InitOutcome } from "./init-phase.ts";
 import { transition, type Command, type LifeEvent, type Phase } from "./life-cycle.ts";
+import { Rest } from "./rest.ts";
 import { RunningInvocation } from "./running-invocation.ts";
 import { RuntimeSlot, type RuntimeSource } from "./runtime-slot.ts";
 
-/** Lambda's limit for the init phase. */
-export const initTimeoutMs = 10_000;
-/** With provisioned concurrency the init phase may take this long, or the function's timeout if that is longer. */
-export const provisionedInitTimeoutMs = 130_000;
-/** A function that is called again and again gets its next invocation within this time mostly. */
-export const freezeLingerMs = 5;
-/**
- * The same for an environment whose last rest was shorter than this: freezing and thawing a busy one each time costs
- * more than its invocations.
- */
-export const busyFreezeLingerMs = 50;
 /** How long a caller waits, after the response, for the runtime to be ready again. */
 export const responseLingerMsMax = 3;
 /**
@@ -65,17 +56,16 @@ export class Environment {
   readonly #creation = Promise.withResolvers<EnvironmentReady>();
   readonly #end = Promise.withResolvers<void>();
   readonly #createdAtMs: number;
+  readonly #init: InitPhase;
+  readonly #rest: Rest;
   #phase: Phase = "starting";
-  #initTimer: Timer | undefined;
-  #freezeTimer: Timer | undefined;
-  #restedSinceMs = 0;
-  /** Between the last two invocations. */
-  #lastRestMs = Number.POSITIVE_INFINITY;
   /** Of a successful init phase, until the first report. */
   #initDurationMs: number | undefined;
   #current: RunningInvocation | undefined;
   /** Set while the event of a timeout is applied. */
   #timeoutFailure: Failure | undefined;
+  /** What extensions are told when their process ends; undefined when there is no time for that. */
+  #shutdownReason: ShutdownReason | undefined = "spindown";
   #invocations = 0;
   #peakMemoryBytes = 0;
   #memoryReadAtMs = -Infinity;
@@ -86,20 +76,28 @@ export class Environment {
     this.#clock = clock;
     this.#log = log;
     this.#createdAtMs = clock.now();
+    this.#init = new InitPhase(clock, log);
+    this.#rest = new Rest(clock, () => {
+      if (this.#phase === "idle") this.#slot.process?.freeze();
+    });
     this.#slot = new RuntimeSlot({
       spec,
       clock,
       runtimes,
       report,
-      sink: (message) => log.write(message),
+      sink: (message, writer) => log.write(message, writer),
       hear: (event) => {
         if (event.kind === "result" && this.#phase === "busy") this.#running().keepResult(event.result);
         this.#apply(event.kind);
       },
+      onSubscription: (subscriber) => {
+        const { api, types } = subscriber.subscription;
+        log.telemetry.add(subscriber);
+        log.record({ kind: `${api}Subscription`, name: subscriber.name, types });
+      },
     });
-    this.#initTimer = clock.after(initLimitMs(spec), () => this.#apply("init-timeout"));
-    this.#slot.start("pooled-or-own");
-    log.record({ kind: "initStart", phase: "init" });
+    this.#init.limit(spec, () => this.#apply("init-timeout"));
+    this.#init.start("init", () => this.#slot.start("pooled-or-own"));
   }
 
   /** Resolves when it can take its first invocation. */
@@ -137,8 +135,12 @@ export class Environment {
     return current.handle;
   }
 
-  /** Ends it, whatever it does; resolves when nothing is left. A runtime without extensions gets no time to shut down. */
-  destroy(): Promise<void> {
+  /**
+   * Ends it, whatever it does; resolves when nothing is left. A runtime without extensions gets no time to shut down;
+   * `at-once`, nobody does.
+   */
+  destroy(how: "gracefully" | "at-once" = "gracefully"): Promise<void> {
+    if (how === "at-once") this.#shutdownReason = undefined;
     this.#apply("destroy");
     return this.#end.promise;
   }
@@ -168,12 +170,15 @@ export class Environment {
         return this.#deliver();
       case "restart":
         this.#running().isRestart = true;
-        this.#log.record({ kind: "initStart", phase: "invoke" });
-        return this.#slot.start("own");
+        this.#shutdownReason &&= "spindown";
+        return this.#init.start("invoke", () => this.#slot.start("own"));
       case "hold":
         return this.#running().startLinger(responseLingerMsMax, () => this.#apply("linger-over"));
       case "answer":
         return this.#running().answer();
+      case "close-runtime":
+        void this.#closeRuntime();
+        return;
       case "fail":
         return this.#running().fail(this.#failure());
       case "abandon":
@@ -184,13 +189,14 @@ export class Environment {
       case "report":
         return this.#report();
       case "rest":
-        return this.#rest();
+        return this.#rest.begin(this.#invocations === 0 ? "init" : "invocation");
       case "discard":
-        return this.#slot.discard();
+        return this.#slot.discard(this.#shutdownReason);
       case "release":
         void this.#release();
         return;
       case "tell-gone":
+        this.#shutdownReason &&= "failure";
         return this.#options.onGone(this.#endReason());
       case "end":
         this.#log.flush();
@@ -200,46 +206,51 @@ export class Environment {
   }
 
   #announceReady(): void {
-    const initMs = this.#endInit("init", { status: "success" });
+    const initMs = this.#endInit({ status: "success" });
     this.#initDurationMs = initMs;
     this.#creation.resolve({ phases: { ...this.#slot.phases, initMs }, initialized: true });
   }
 
   /** After the output that explains it. */
   async #announceUnready(): Promise<void> {
-    this.#initTimer?.cancel();
-    const { phases, initStartedAtMs, process } = this.#slot;
+    this.#init.stop();
+    const { phases, initStartedAtMs, process, end } = this.#slot;
     const initMs = this.#clock.monotonicMs() - initStartedAtMs;
-    const outcome = this.#initOutcome();
+    const outcome = initOutcome(end);
+    const extensions = process?.extensions() ?? [];
+    this.#shutdownReason &&= outcome.status === "timeout" ? "timeout" : "failure";
     await process?.drain();
-    this.#log.record({ kind: "initReport", phase: "init", durationMs: initMs, ...outcome });
-    this.#slot.discard();
+    this.#init.report(initMs, outcome, extensions);
+    this.#slot.discard(this.#shutdownReason);
     this.#creation.resolve({ phases: { ...phases, initMs }, initialized: false });
   }
 
   /** Its duration. */
-  #endInit(phase: InitPhase, outcome: { readonly status: Status; readonly errorType?: string }): number {
-    this.#initTimer?.cancel();
-    const durationMs = this.#clock.monotonicMs() - this.#slot.initStartedAtMs;
-    this.#log.record({ kind: "initReport", phase, durationMs, ...outcome });
+  #endInit(outcome: InitOutcome): number {
+    const { initStartedAtMs, process } = this.#slot;
+    const durationMs = this.#init.end(initStartedAtMs, outcome, process?.extensions() ?? []);
     if (outcome.status === "success") this.#slot.limitCpu();
     return durationMs;
   }
 
-  /** Why an init failed. */
-  #initOutcome(): { readonly status: Status; readonly errorType?: string } {
-    const { initFailure, exit } = this.#slot.end;
-    if (initFailure !== undefined) return { status: "error", errorType: initFailure.errorType };
-    return exit === undefined ? { status: "timeout" } : { status: "error", errorType: exitErrorType(exit) };
+  /** Extensions go on: those that flush what they gathered wait for this record. */
+  async #closeRuntime(): Promise<void> {
+    if (this.#phase !== "extending") {
+      this.#init.runtimeDone({ status: "success" });
+      return;
+    }
+    const current = this.#running();
+    current.endRuntime();
+    await this.#slot.process?.drain();
+    if (this.#current === current) closeRuntime(this.#log, current);
   }
 
   #deliver(): void {
     const current = this.#running();
     const { process } = this.#slot;
     invariant(process !== undefined, "an environment that takes an invocation has a runtime");
-    this.#freezeTimer?.cancel();
-    if (this.#invocations > 1) this.#lastRestMs = this.#clock.monotonicMs() - this.#restedSinceMs;
-    if (current.isRestart) this.#endInit("invoke", { status: "success" });
+    this.#rest.end();
+    if (current.isRestart) this.#endInit({ status: "success" });
     else current.restartDuration();
     this.#announce(current);
     process.deliver(current.runtimeEvent());
@@ -248,7 +259,8 @@ export class Environment {
   #announce(current: RunningInvocation): void {
     if (current.isAnnounced) return;
     current.isAnnounced = true;
-    this.#log.record({ kind: "start", requestId: current.invocation.requestId });
+    const { requestId, traceId } = current.invocation;
+    this.#log.record({ kind: "start", requestId, traceId });
   }
 
   #onTimeout({ invocation }: RunningInvocation): void {
@@ -259,10 +271,12 @@ export class Environment {
 
   /** Why the runtime did not do its work to the end. */
   #failure(): Failure {
-    const { initFailure, exit } = this.#slot.end;
+    const { initFailure, extensionFailure: extension, exit } = this.#slot.end;
+    const { requestId } = this.#running().invocation;
     if (this.#timeoutFailure !== undefined) return this.#timeoutFailure;
     if (initFailure !== undefined) return { status: "error", ...initFailure };
-    return exitFailure(this.#running().invocation.requestId, exit ?? { kind: "destroyed" });
+    if (extension !== undefined) return extensionFailure(requestId, extension);
+    return exitFailure(requestId, exit ?? { kind: "destroyed" });
   }
 
   /** An invocation that was delivered may have run; any other has not. */
@@ -284,6 +298,7 @@ export class Environment {
     if (this.#phase === "settling-dead") {
       // Also of one that has responded, but did not come back for more.
       current.fail(this.#failure());
+      this.#shutdownReason &&= current.outcome.status === "timeout" ? "timeout" : "failure";
       this.#slot.silence();
     }
     await this.#slot.process?.drain();
@@ -294,7 +309,7 @@ export class Environment {
     const current = this.#running();
     this.#current = undefined;
     this.#readMemory();
-    if (!current.isAnnounced) this.#endInit("invoke", current.outcome);
+    if (!current.isAnnounced) this.#endInit(current.outcome);
     this.#announce(current);
     const initDurationMs = this.#initDurationMs;
     this.#initDurationMs = undefined;
@@ -311,18 +326,10 @@ export class Environment {
     this.#peakMemoryBytes = Math.max(this.#peakMemoryBytes, this.#slot.process?.peakMemoryBytes() ?? 0);
   }
 
-  #rest(): void {
-    const lingerMs = this.#lastRestMs < busyFreezeLingerMs ? busyFreezeLingerMs : freezeLingerMs;
-    this.#restedSinceMs = this.#clock.monotonicMs();
-    this.#freezeTimer = this.#clock.after(lingerMs, () => {
-      if (this.#phase === "idle") this.#slot.process?.freeze();
-    });
-  }
-
   async #release(): Promise<void> {
-    this.#freezeTimer?.cancel();
-    this.#initTimer?.cancel();
-    await this.#slot.release();
+    this.#rest.cancel();
+    this.#init.stop();
+    await this.#slot.release(this.#shutdownReason);
     this.#apply("released");
   }
 
@@ -337,7 +344,8 @@ export class Environment {
   }
 
   #endReason(): string {
-    const { exit } = this.#slot.end;
+    const { exit, extensionFailure: extension } = this.#slot.end;
+    if (extension !== undefined) return extension.errorType;
     return exit === undefined ? "Sandbox.Failure" : exitErrorType(exit);
   }
 
@@ -347,18 +355,16 @@ export class Environment {
   }
 }
 
-function initLimitMs(spec: EnvironmentSpec): number {
-  if (spec.initializationType === "on-demand") return initTimeoutMs;
-  return Math.max(provisionedInitTimeoutMs, spec.timeoutMs);
-}
-
 const stateOf = {
   starting: "starting",
+  joining: "starting",
   idle: "idle",
   cold: "idle",
   restarting: "busy",
+  rejoining: "busy",
   busy: "busy",
   answered: "busy",
+  extending: "busy",
   settling: "busy",
   "settling-dead": "busy",
   stopping: "stopping",

@@ -4,6 +4,7 @@
  */
 import { unreachable } from "../../core/invariant.ts";
 import type { SandboxExit } from "../../sandbox/contract.ts";
+import type { ExtensionFailure } from "../extensions/extensions.ts";
 
 export interface Failure {
   readonly status: "error" | "timeout";
@@ -26,6 +27,16 @@ export function timeoutFailure(requestId: string, timeoutMs: number, nowMs: numb
 export function exitFailure(requestId: string, exit: SandboxExit): Failure {
   const errorType = exitErrorType(exit);
   const message = `RequestId: ${requestId} Error: ${exitReason(exit)}`;
+  return {
+    status: "error",
+    errorType,
+    payload: errorPayload(errorType, message),
+    logText: `${message}\n${errorType}`,
+  };
+}
+
+export function extensionFailure(requestId: string, { errorType, reason }: ExtensionFailure): Failure {
+  const message = `RequestId: ${requestId} Error: ${reason}`;
   return {
     status: "error",
     errorType,
@@ -75,6 +86,6 @@ const signalTexts: Readonly<Record<string, string>> = {
   SIGTRAP: "trace/breakpoint trap",
 };
 
-function signalText(signal: string): string {
+export function signalText(signal: string): string {
   return signalTexts[signal] ?? signal;
 }

@@ -5,7 +5,7 @@
 import type { Clock, Timer } from "../../core/clock.ts";
 import { invariant } from "../../core/invariant.ts";
 import type { Invocation, InvocationHandle, InvocationReport, InvocationResponse } from "../contract.ts";
-import type { Status } from "../logs/platform-records.ts";
+import type { Span, Status } from "../logs/platform-records.ts";
 import type { RuntimeResult } from "../runtime-api/session.ts";
 import type { RuntimeEvent } from "../runtime-api/wire.ts";
 import type { Failure } from "./failures.ts";
@@ -19,6 +19,9 @@ export class RunningInvocation {
   readonly #deadlineMs: number;
   #startedAtMs: number;
   #durationMs = 0;
+  /** Monotonic; of the response, and of the runtime's `next`. */
+  #answeredAtMs: number | undefined;
+  #runtimeEndedAtMs: number | undefined;
   #timeout: Timer | undefined;
   #linger: Timer | undefined;
   #result: RuntimeResult | undefined;
@@ -27,6 +30,8 @@ export class RunningInvocation {
   isRestart = false;
   /** START has been logged. */
   isAnnounced = false;
+  /** What the runtime did has been logged. */
+  isRuntimeClosed = false;
 
   constructor(invocation: Invocation, clock: Clock, onTimeout: () => void) {
     this.invocation = invocation;
@@ -56,6 +61,7 @@ export class RunningInvocation {
 
   keepResult(result: RuntimeResult): void {
     this.#result ??= result;
+    this.#answeredAtMs ??= this.#clock.monotonicMs();
   }
 
   startLinger(lingerMs: number, onOver: () => void): void {
@@ -85,6 +91,11 @@ export class RunningInvocation {
     this.#report.reject(error);
   }
 
+  /** The runtime has done its part; the time of extensions counts on. */
+  endRuntime(): void {
+    this.#runtimeEndedAtMs ??= this.#clock.monotonicMs();
+  }
+
   /** The end of its time. */
   stop(): void {
     this.#stopTimers();
@@ -102,6 +113,33 @@ export class RunningInvocation {
   /** A timeout is reported, and billed, as the time that the function was given. */
   get durationMs(): number {
     return this.#failure?.status === "timeout" ? this.invocation.timeoutMs : this.#durationMs;
+  }
+
+  /** Without the time of extensions after it. */
+  get runtimeDurationMs(): number {
+    return this.#runtimeEndedAtMs === undefined ? this.durationMs : this.#runtimeEndedAtMs - this.#startedAtMs;
+  }
+
+  /** Of the runtime's part. */
+  runtimeSpans(): readonly Span[] {
+    const answeredAtMs = this.#answeredAtMs;
+    if (answeredAtMs === undefined) return [];
+    const endedAtMs = this.#runtimeEndedAtMs ?? this.#startedAtMs + this.#durationMs;
+    return [
+      this.#span("responseLatency", this.#startedAtMs, answeredAtMs),
+      this.#span("runtimeOverhead", answeredAtMs, endedAtMs),
+    ];
+  }
+
+  /** Of the rest. */
+  reportSpans(): readonly Span[] {
+    if (this.#runtimeEndedAtMs === undefined) return [];
+    return [this.#span("extensionOverhead", this.#runtimeEndedAtMs, this.#startedAtMs + this.#durationMs)];
+  }
+
+  #span(name: Span["name"], fromMs: number, toMs: number): Span {
+    const startMs = this.#clock.now() - (this.#clock.monotonicMs() - fromMs);
+    return { name, startMs, durationMs: toMs - fromMs };
   }
 
   get producedBytes(): number {

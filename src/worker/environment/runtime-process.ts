@@ -4,13 +4,19 @@
  */
 import type { Clock } from "../../core/clock.ts";
 import type { Sandbox, SandboxDriver, SandboxExit, SandboxLimits, SandboxSpec } from "../../sandbox/contract.ts";
+import { ExtensionHost, type ExtensionHostOptions, type HostListener } from "../extensions/extension-host.ts";
+import type { ExtensionInfo } from "../extensions/extensions.ts";
+import type { FunctionIdentity, ShutdownReason } from "../extensions/wire.ts";
 import { OutputReader, type OutputSink } from "../logs/output-reader.ts";
 import type { RuntimeApiListener, RuntimeApiServer } from "../runtime-api/server.ts";
 import { RuntimeSession, type RuntimeListener } from "../runtime-api/session.ts";
 import { runtimeApiPort, type RuntimeEvent } from "../runtime-api/wire.ts";
 import { endpointPort, serveEndpoint, type Endpoint } from "./endpoint.ts";
 
-export interface ProcessListener extends RuntimeListener {
+/** `onNext` comes when the runtime's extensions are done too. */
+export interface ProcessListener extends RuntimeListener, HostListener {
+  /** The runtime asks for an invocation while extensions are at work; `onExtensionsDone` will follow. */
+  onRuntimeDone(): void;
   /** The process ended by itself; never called after `destroy`. */
   onExit(exit: SandboxExit): void;
 }
@@ -22,6 +28,9 @@ export interface RuntimeProcessOptions {
   readonly sandbox: SandboxSpec;
   readonly pooled: boolean;
   readonly listener: ProcessListener;
+  readonly extensions: Pick<ExtensionHostOptions, "files" | "budget" | "newId">;
+  /** Undefined for a pooled one. */
+  readonly identity: FunctionIdentity | undefined;
 }
 
 /** How long a process that floods its API is frozen: its own time pays for what it costs the worker. */
@@ -30,10 +39,12 @@ const floodPenaltyMs = 100;
 export class RuntimeProcess {
   readonly sandbox: Sandbox;
   readonly #session: RuntimeSession;
+  readonly #extensions: ExtensionHost;
   readonly #apiListener: RuntimeApiListener;
   readonly #output: OutputReader;
   readonly #clock: Clock;
   #listener: ProcessListener;
+  #identity: FunctionIdentity | undefined;
   #endpoint: Endpoint | undefined;
   #isFrozen = false;
   #isPenalised = false;
@@ -51,8 +62,10 @@ export class RuntimeProcess {
     }
   }
 
-  private constructor(sandbox: Sandbox, { api, clock, pooled, listener }: RuntimeProcessOptions) {
+  private constructor(sandbox: Sandbox, options: RuntimeProcessOptions) {
+    const { api, clock, pooled, listener, identity } = options;
     this.sandbox = sandbox;
+    this.#identity = identity;
     this.#clock = clock;
     this.#listener = listener;
     this.#session = new RuntimeSession({
@@ -60,19 +73,37 @@ export class RuntimeProcess {
       nowMs: () => clock.monotonicMs(),
       listener: {
         onBooted: () => this.#listener.onBooted(),
-        onNext: () => this.#listener.onNext(),
+        onNext: () => (this.#extensions.runtimeDone() ? this.#listener.onNext() : this.#listener.onRuntimeDone()),
         onResult: (result) => this.#listener.onResult(result),
         onInitError: (failure) => this.#listener.onInitError(failure),
         onFlood: () => this.#penalise(),
       },
     });
+    this.#extensions = new ExtensionHost({
+      ...options.extensions,
+      sandbox,
+      session: this.#session,
+      identity: () => this.#identity,
+      clock,
+      listener: {
+        onExtensionsDone: () => this.#listener.onExtensionsDone(),
+        onExtensionFailure: (failure) => this.#listener.onExtensionFailure(failure),
+        onSubscription: (subscriber) => this.#listener.onSubscription(subscriber),
+      },
+    });
     this.#output = new OutputReader(sandbox, clock);
-    this.#apiListener = api.listen(sandbox.takeListener(runtimeApiPort), this.#session);
+    this.#apiListener = api.listen(sandbox.takeListener(runtimeApiPort), this.#session, this.#extensions);
     void this.#watch();
   }
 
-  start(): Promise<void> {
-    return this.sandbox.start();
+  async start(): Promise<void> {
+    await this.sandbox.start();
+    this.#extensions.start();
+  }
+
+  /** What became of the extensions. */
+  extensions(): readonly ExtensionInfo[] {
+    return this.#extensions.infos();
   }
 
   /** A new owner. */
@@ -90,7 +121,8 @@ export class RuntimeProcess {
   }
 
   /** Tells a pooled runtime its function; false when it is not waiting any more. */
-  specialise(instructions: Buffer): boolean {
+  specialise(instructions: Buffer, identity: FunctionIdentity): boolean {
+    this.#identity = identity;
     return this.#session.specialise(instructions);
   }
 
@@ -109,12 +141,20 @@ export class RuntimeProcess {
 
   deliver(event: RuntimeEvent): void {
     this.thaw();
-    this.#session.deliver(event);
+    this.#session.deliver(event, this.#extensions.invoke(event));
   }
 
   /** Nothing that the runtime still sends is heard; it may run on until it is destroyed. */
   silence(): void {
     this.#session.end();
+    this.#extensions.silence();
+  }
+
+  /** The shutdown phase, which takes no time without extensions; only for one that is silent. */
+  async shutDown(reason: ShutdownReason): Promise<void> {
+    if (this.#destruction !== undefined) return;
+    this.thaw();
+    await this.#extensions.shutDown(reason);
   }
 
   drain(): Promise<void> {
@@ -125,12 +165,14 @@ export class RuntimeProcess {
     if (this.#isFrozen) return;
     this.#isFrozen = true;
     this.sandbox.freeze();
+    this.#extensions.pause();
   }
 
   thaw(): void {
     if (!this.#isFrozen) return;
     this.#isFrozen = false;
     if (!this.#isPenalised) this.sandbox.thaw();
+    this.#extensions.resume();
   }
 
   /** Does nothing for a runtime that is being removed. */
@@ -164,14 +206,15 @@ export class RuntimeProcess {
   }
 
   async #destroy(options: { readonly keepTmp: boolean }): Promise<void> {
-    this.#session.end();
+    this.silence();
+    this.#extensions.close();
     this.#apiListener.close();
     this.#endpoint?.close();
     await this.sandbox.destroy(options);
   }
 
   async #watch(): Promise<void> {
-    const exit = await this.sandbox.exited;
+    const exit = await this.sandbox.commandExited;
     if (this.#destruction !== undefined) return;
     this.#session.end();
     this.#listener.onExit(exit);

@@ -5,6 +5,9 @@
 import type { Clock } from "../../core/clock.ts";
 import type { SandboxExit, TmpVolume } from "../../sandbox/contract.ts";
 import type { ColdStartPhases, EnvironmentSpec } from "../contract.ts";
+import type { ExtensionFailure } from "../extensions/extensions.ts";
+import type { TelemetrySubscriber } from "../extensions/telemetry-subscriber.ts";
+import type { ShutdownReason } from "../extensions/wire.ts";
 import type { OutputSink } from "../logs/output-reader.ts";
 import type { RuntimeFailure, RuntimeResult } from "../runtime-api/session.ts";
 import type { ProcessListener, RuntimeProcess } from "./runtime-process.ts";
@@ -28,7 +31,16 @@ export interface RuntimeSource {
 }
 
 export type SlotEvent =
-  | { readonly kind: "next" | "exit" | "init-error" | "start-failed" }
+  | {
+      readonly kind:
+        | "next"
+        | "runtime-done"
+        | "extensions-done"
+        | "extension-failed"
+        | "exit"
+        | "init-error"
+        | "start-failed";
+    }
   | { readonly kind: "result"; readonly result: RuntimeResult };
 
 export interface RuntimeSlotOptions {
@@ -37,6 +49,8 @@ export interface RuntimeSlotOptions {
   readonly runtimes: RuntimeSource;
   readonly sink: OutputSink;
   readonly hear: (event: SlotEvent) => void;
+  /** An extension of the current runtime wants to know what happens. */
+  readonly onSubscription: (subscriber: TelemetrySubscriber) => void;
   /** For the owner's log. */
   readonly report: (text: string) => void;
 }
@@ -45,6 +59,7 @@ export interface RuntimeSlotOptions {
 export interface RuntimeEnd {
   readonly exit?: SandboxExit;
   readonly initFailure?: RuntimeFailure;
+  readonly extensionFailure?: ExtensionFailure;
   readonly startError?: unknown;
 }
 
@@ -114,30 +129,36 @@ export class RuntimeSlot {
     clock.after(cpuLimitDelayMs, () => void this.#try("limited", limit));
   }
 
-  /** Removes the runtime and keeps `/tmp`. */
-  discard(): void {
+  /** Removes the runtime, after its shutdown phase if there is a reason to tell, and keeps `/tmp`. */
+  discard(reason: ShutdownReason | undefined): void {
     this.silence();
-    this.#discarded = this.#removeStarted();
+    this.#discarded = this.#removeStarted(reason);
   }
 
-  /** Removes the runtime and `/tmp`; for the end. */
-  async release(): Promise<void> {
+  /** The same, and removes `/tmp`; for the end. */
+  async release(reason: ShutdownReason | undefined): Promise<void> {
     this.silence();
     await this.#starting;
     await this.#discarded;
     const process = this.#process;
     const volume = this.#volume;
-    await process?.drain();
+    await this.#shutDown(process, reason);
     await this.#try("removed", async () => {
       if (process !== undefined) await process.destroy({ keepTmp: false });
       else if (volume !== undefined) await this.#options.runtimes.removeTmp(volume);
     });
   }
 
-  async #removeStarted(): Promise<void> {
+  async #shutDown(process: RuntimeProcess | undefined, reason: ShutdownReason | undefined): Promise<void> {
+    if (reason !== undefined) await this.#try("shut down", () => process?.shutDown(reason));
+    await process?.drain();
+  }
+
+  async #removeStarted(reason: ShutdownReason | undefined): Promise<void> {
     await this.#starting;
     const process = this.#process;
     this.#process = undefined;
+    await this.#shutDown(process, reason);
     const isRemoved = await this.#try("removed", () => process?.destroy({ keepTmp: true }));
     // Nobody knows what still holds it.
     if (!isRemoved) this.#volume = undefined;
@@ -164,6 +185,12 @@ export class RuntimeSlot {
       onBooted: () => undefined,
       onFlood: () => undefined,
       onNext: () => hear({ kind: "next" }),
+      onRuntimeDone: () => hear({ kind: "runtime-done" }),
+      onExtensionsDone: () => hear({ kind: "extensions-done" }),
+      onExtensionFailure: (extensionFailure) => hear({ kind: "extension-failed" }, { extensionFailure }),
+      onSubscription: (subscriber) => {
+        if (generation === this.#generation) this.#options.onSubscription(subscriber);
+      },
       onResult: (result) => hear({ kind: "result", result }),
       onInitError: (initFailure) => hear({ kind: "init-error" }, { initFailure }),
       onExit: (exit) => hear({ kind: "exit" }, { exit }),

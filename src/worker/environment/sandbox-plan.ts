@@ -4,9 +4,10 @@
 import type { RuntimePack } from "../../runtimes/contract.ts";
 import type { SandboxLimits, SandboxSpec, TmpVolume } from "../../sandbox/contract.ts";
 import type { EnvironmentSpec } from "../contract.ts";
+import type { ExtensionFile } from "../extensions/extension-files.ts";
 import { runtimeApiPort } from "../runtime-api/wire.ts";
 import { endpointPort } from "./endpoint.ts";
-import { functionVariables, pooledVariables, taskRoot } from "./variables.ts";
+import { functionVariables, pooledVariables, runtimeOnlyVariables, taskRoot } from "./variables.ts";
 
 /** Where layers are. */
 export const layersRoot = "/opt";
@@ -54,20 +55,26 @@ export function pooledSandbox(id: string, runtime: RuntimePack, memoryMiB: numbe
   };
 }
 
-/** `volume` is the `/tmp` of the same environment's former runtime. */
 export function functionSandbox(
   id: string,
   spec: EnvironmentSpec,
-  policy: SandboxPolicy,
-  volume: TmpVolume | undefined,
+  given: {
+    readonly policy: SandboxPolicy;
+    /** The `/tmp` of the same environment's former runtime. */
+    readonly volume: TmpVolume | undefined;
+    readonly extensions: readonly ExtensionFile[];
+  },
 ): SandboxSpec {
+  const { policy, volume, extensions } = given;
+  const programs = extensions.filter(({ launchError }) => launchError === undefined).map(({ path }) => path);
   const { codeDirectory, layersDirectory } = spec;
   const layers = layersDirectory === undefined ? [] : [{ source: layersDirectory, target: layersRoot }];
   return {
     ...common(id, spec.runtime, spec.memoryMiB, policy),
     environment: functionVariables(spec),
+    ...(programs.length > 0 ? { companions: { programs, hiddenVariables: runtimeOnlyVariables } } : {}),
     mounts: [...spec.runtime.mounts, { source: codeDirectory, target: taskRoot }, ...layers],
-    attachPoints: [],
+    attachPoints: (spec.fileSystems ?? []).map(({ target }) => target),
     tmp: volume === undefined ? { sizeMiB: spec.ephemeralStorageMiB } : { volume },
   };
 }

@@ -30,6 +30,24 @@ const runtimeConnection = {
   _LAMBDA_TELEMETRY_LOG_FD: String(telemetryDescriptor),
 } as const;
 
+/**
+ * Variables that extensions do not get:
+ * https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html#runtimes-extensions-api-env
+ */
+export const runtimeOnlyVariables = [
+  "AWS_EXECUTION_ENV",
+  "AWS_LAMBDA_LOG_GROUP_NAME",
+  "AWS_LAMBDA_LOG_STREAM_NAME",
+  "AWS_XRAY_CONTEXT_MISSING",
+  "AWS_XRAY_DAEMON_ADDRESS",
+  "LAMBDA_RUNTIME_DIR",
+  "LAMBDA_TASK_ROOT",
+  "_AWS_XRAY_DAEMON_ADDRESS",
+  "_AWS_XRAY_DAEMON_PORT",
+  "_HANDLER",
+  "_LAMBDA_TELEMETRY_LOG_FD",
+] as const;
+
 /** Of a runtime that boots before its function is known. */
 export function pooledVariables(runtime: RuntimePack): Record<string, string> {
   return { ...overridable, ...runtime.environment, ...runtimeConnection, HEARTH_POOLED: "1" };

@@ -5,6 +5,7 @@
  */
 import type { Clock, Timer } from "../../core/clock.ts";
 import type { EnvironmentSpec, LogBatch, LogEvent } from "../contract.ts";
+import { TelemetryStream } from "../extensions/telemetry-stream.ts";
 import { logLevels, type FramedMessage, type LogLevel } from "./frame-parser.ts";
 import { renderRecord, type PlatformRecord } from "./platform-records.ts";
 import { TokenBucket } from "./token-bucket.ts";
@@ -33,6 +34,7 @@ export class EnvironmentLog {
   readonly #options: EnvironmentLogOptions;
   readonly #budget: TokenBucket;
   readonly #levelMin: number;
+  readonly #telemetry: TelemetryStream;
   #events: LogEvent[] = [];
   #bytes = 0;
   #dropped = 0;
@@ -43,27 +45,36 @@ export class EnvironmentLog {
   constructor(options: EnvironmentLogOptions) {
     const { spec, clock, bytesPerSecond } = options;
     this.#options = options;
+    this.#telemetry = new TelemetryStream(spec);
     this.#budget = new TokenBucket(bytesPerSecond, bytesPerSecond * burstSeconds, clock.monotonicMs());
     this.#levelMin = spec.logging.format === "JSON" ? logLevels.indexOf(spec.logging.applicationLevel ?? "INFO") : -1;
   }
 
-  /** A message of the function; false when it exceeded the rate and was dropped. */
-  write({ message, timestampMs, level }: FramedMessage): boolean {
+  /** What happens here, for extensions that subscribe to it. */
+  get telemetry(): TelemetryStream {
+    return this.#telemetry;
+  }
+
+  /** A message of the function or of an extension; false when it exceeded the rate and was dropped. */
+  write({ message, timestampMs, level }: FramedMessage, writer: "function" | "extension" = "function"): boolean {
     const { clock } = this.#options;
     if (!this.#budget.take(message.length + eventOverheadBytes, clock.monotonicMs())) {
       this.#dropped += 1;
       this.#scheduleFlush();
       return false;
     }
-    if (this.#levelMin >= 0 && logLevels.indexOf(level ?? levelOfLine(message)) < this.#levelMin) return true;
     const nowMs = clock.now();
     const isPlausible = timestampMs !== undefined && Math.abs(timestampMs - nowMs) <= clockSkewMsMax;
-    this.#add(isPlausible ? timestampMs : nowMs, message);
+    const timeMs = isPlausible ? timestampMs : nowMs;
+    if (this.#telemetry.isActive) this.#telemetry.publish({ type: writer, timeMs, message });
+    if (writer === "function" && this.#isBelowLevel(level, message)) return true;
+    this.#add(timeMs, message);
     return true;
   }
 
   record(record: PlatformRecord): void {
     const nowMs = this.#options.clock.now();
+    if (this.#telemetry.isActive) this.#telemetry.publish({ type: "platform", timeMs: nowMs, record });
     for (const line of renderRecord(this.#options.spec, record, nowMs)) this.#add(nowMs, line);
   }
 
@@ -98,6 +109,10 @@ export class EnvironmentLog {
     this.#bytes = 0;
     this.#dropped = 0;
     onBatch(batch);
+  }
+
+  #isBelowLevel(level: LogLevel | undefined, message: string): boolean {
+    return this.#levelMin >= 0 && logLevels.indexOf(level ?? levelOfLine(message)) < this.#levelMin;
   }
 
   #add(timestampMs: number, message: string): void {

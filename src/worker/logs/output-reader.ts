@@ -20,7 +20,7 @@ const overRatePauseMs = 5;
 const drainTurnsMax = 8;
 
 /** Takes a message; false when it was dropped for its rate. */
-export type OutputSink = (message: FramedMessage) => boolean;
+export type OutputSink = (message: FramedMessage, writer: "function" | "extension") => boolean;
 
 interface Source {
   readonly stream: Sandbox["stdout"];
@@ -36,13 +36,16 @@ export class OutputReader {
   #openSources: number;
   #isOverRate = false;
 
-  constructor(sandbox: Pick<Sandbox, "stdout" | "stderr" | "telemetry">, clock: Clock) {
+  constructor(sandbox: Pick<Sandbox, "stdout" | "stderr" | "telemetry" | "companionOutput">, clock: Clock) {
     this.#clock = clock;
-    const onLine = (message: string): void => this.#take({ message, timestampMs: undefined, level: undefined });
+    const linesOf = (writer: "function" | "extension"): LineSplitter =>
+      new LineSplitter((message) => this.#take({ message, timestampMs: undefined, level: undefined }, writer));
+    const { stdout, stderr, telemetry, companionOutput } = sandbox;
     this.#sources = [
-      { stream: sandbox.stdout, parser: new LineSplitter(onLine) },
-      { stream: sandbox.stderr, parser: new LineSplitter(onLine) },
-      { stream: sandbox.telemetry, parser: new FrameParser((message) => this.#take(message)) },
+      { stream: stdout, parser: linesOf("function") },
+      { stream: stderr, parser: linesOf("function") },
+      { stream: telemetry, parser: new FrameParser((message) => this.#take(message, "function")) },
+      ...(companionOutput === undefined ? [] : [{ stream: companionOutput, parser: linesOf("extension") }]),
     ];
     this.#openSources = this.#sources.length;
     for (const source of this.#sources) this.#read(source);
@@ -88,9 +91,9 @@ export class OutputReader {
     stream.on("error", () => undefined);
   }
 
-  #take(message: FramedMessage): void {
+  #take(message: FramedMessage, writer: "function" | "extension"): void {
     if (this.#sink === undefined) {
       if (this.#early.length < earlyMessagesMax) this.#early.push(message.message);
-    } else if (!this.#sink(message)) this.#isOverRate = true;
+    } else if (!this.#sink(message, writer)) this.#isOverRate = true;
   }
 }

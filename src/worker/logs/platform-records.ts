@@ -17,8 +17,35 @@ export type SystemLevel = "DEBUG" | "INFO" | "WARN";
 export type InitPhase = "init" | "invoke";
 export type Status = "success" | "error" | "timeout";
 
+/** Of a part of an invocation. */
+export interface Span {
+  readonly name: "responseLatency" | "runtimeOverhead" | "extensionOverhead";
+  /** Wall-clock. */
+  readonly startMs: number;
+  readonly durationMs: number;
+}
+
 export type PlatformRecord =
   | { readonly kind: "initStart"; readonly phase: InitPhase }
+  /** The runtime is ready; its extensions may not be. */
+  | {
+      readonly kind: "initRuntimeDone";
+      readonly phase: InitPhase;
+      readonly status: Status;
+      readonly errorType?: string | undefined;
+    }
+  | {
+      readonly kind: "extension";
+      readonly name: string;
+      readonly state: string;
+      readonly events: readonly string[];
+      readonly errorType?: string | undefined;
+    }
+  | {
+      readonly kind: "telemetrySubscription" | "logsSubscription";
+      readonly name: string;
+      readonly types: readonly string[];
+    }
   | {
       readonly kind: "initReport";
       readonly phase: InitPhase;
@@ -26,20 +53,25 @@ export type PlatformRecord =
       readonly status: Status;
       readonly errorType?: string | undefined;
     }
-  | { readonly kind: "start"; readonly requestId: string }
+  | { readonly kind: "start"; readonly requestId: string; readonly traceId?: string | undefined }
+  /** The runtime has ended its part; extensions may still be at work. */
   | {
       readonly kind: "runtimeDone";
       readonly requestId: string;
+      readonly traceId?: string | undefined;
       readonly status: Status;
       readonly errorType?: string | undefined;
       readonly durationMs: number;
       readonly producedBytes: number;
+      readonly spans?: readonly Span[];
     }
+  | { readonly kind: "end"; readonly requestId: string }
   /** The reason of a failed invocation, on a line of its own. */
   | { readonly kind: "fault"; readonly text: string }
   | {
       readonly kind: "report";
       readonly requestId: string;
+      readonly traceId?: string | undefined;
       readonly status: Status;
       readonly errorType?: string | undefined;
       readonly durationMs: number;
@@ -47,6 +79,7 @@ export type PlatformRecord =
       readonly memorySizeMiB: number;
       readonly maxMemoryUsedMiB: number;
       readonly initDurationMs?: number | undefined;
+      readonly spans?: readonly Span[];
     };
 
 /** What the records say of the environment they come from. */
@@ -81,7 +114,21 @@ function renderText(source: RecordSource, record: PlatformRecord): readonly stri
     }
     case "start":
       return [`START RequestId: ${record.requestId} Version: ${source.functionVersion}\n`];
+    case "initRuntimeDone":
     case "runtimeDone":
+      return [];
+    case "extension": {
+      const error = record.errorType === undefined ? "" : `\tError Type: ${record.errorType}`;
+      const name = withoutControls(record.name);
+      return [`EXTENSION\tName: ${name}\tState: ${record.state}\tEvents: [${record.events.join(", ")}]${error}\n`];
+    }
+    case "telemetrySubscription":
+    case "logsSubscription": {
+      const what = record.kind === "logsSubscription" ? "LOGS" : "TELEMETRY";
+      const types = record.types.map((type) => type.slice(0, 1).toUpperCase() + type.slice(1));
+      return [`${what}\tName: ${withoutControls(record.name)}\tState: Subscribed\tTypes: [${types.join(", ")}]\n`];
+    }
+    case "end":
       return [`END RequestId: ${record.requestId}\n`];
     case "fault":
       return [`${record.text}\n`];
@@ -102,6 +149,11 @@ function renderText(source: RecordSource, record: PlatformRecord): readonly stri
   }
 }
 
+/** A name is a tenant's text: it must not begin a line of its own. */
+function withoutControls(name: string): string {
+  return name.replaceAll(/\p{Cc}/gu, " ");
+}
+
 /** An error that the function reported under a name of its own is no failure of the environment: no status is shown. */
 function isPlatformFailure(record: { readonly status: Status; readonly errorType?: string | undefined }): boolean {
   if (record.status !== "error") return record.status === "timeout";
@@ -116,6 +168,14 @@ function statusText(record: { readonly status: Status; readonly errorType?: stri
 interface LeveledRecord {
   readonly level: SystemLevel;
   readonly record: Record<string, unknown>;
+}
+
+/** What the record says, whatever the level; undefined for what only the text format has. */
+export function recordBody(
+  source: RecordSource,
+  record: PlatformRecord,
+): Readonly<Record<string, unknown>> | undefined {
+  return renderJson(source, record)?.record;
 }
 
 function renderJson(source: RecordSource, record: PlatformRecord): LeveledRecord | undefined {
@@ -148,10 +208,28 @@ function renderJson(source: RecordSource, record: PlatformRecord): LeveledRecord
           metrics: { durationMs: rounded(record.durationMs) },
         },
       };
+    case "initRuntimeDone":
+      return {
+        level: failed ? "WARN" : "DEBUG",
+        record: { initializationType: source.initializationType, phase: record.phase, ...status },
+      };
+    case "extension": {
+      const { name, state, events } = record;
+      const level = record.errorType === undefined ? "INFO" : "WARN";
+      return { level, record: { name, state, events, ...errorTypeField(record) } };
+    }
+    case "telemetrySubscription":
+    case "logsSubscription":
+      return { level: "INFO", record: { name: record.name, state: "Subscribed", types: record.types } };
     case "start":
       return {
         level: "INFO",
-        record: { requestId: record.requestId, functionArn: source.functionArn, version: source.functionVersion },
+        record: {
+          requestId: record.requestId,
+          functionArn: source.functionArn,
+          version: source.functionVersion,
+          ...tracingField(record),
+        },
       };
     case "runtimeDone":
       return {
@@ -160,8 +238,11 @@ function renderJson(source: RecordSource, record: PlatformRecord): LeveledRecord
           requestId: record.requestId,
           ...status,
           metrics: { durationMs: rounded(record.durationMs), producedBytes: record.producedBytes },
+          ...spansField(record),
+          ...tracingField(record),
         },
       };
+    case "end":
     case "fault":
       // The status of the other records says it.
       return undefined;
@@ -178,6 +259,8 @@ function renderJson(source: RecordSource, record: PlatformRecord): LeveledRecord
             ...(record.initDurationMs === undefined ? {} : { initDurationMs: rounded(record.initDurationMs) }),
           },
           ...status,
+          ...spansField(record),
+          ...tracingField(record),
         },
       };
     default:
@@ -187,6 +270,23 @@ function renderJson(source: RecordSource, record: PlatformRecord): LeveledRecord
 
 function errorTypeField(record: { readonly errorType?: string | undefined }): { readonly errorType?: string } {
   return record.errorType === undefined ? {} : { errorType: record.errorType };
+}
+
+function spansField({ spans = [] }: { readonly spans?: readonly Span[] }): { readonly spans?: readonly object[] } {
+  if (spans.length === 0) return {};
+  return {
+    spans: spans.map(({ name, startMs, durationMs }) => ({
+      name,
+      start: new Date(startMs).toISOString(),
+      durationMs: rounded(durationMs),
+    })),
+  };
+}
+
+/** Shown for what is sampled, as with active tracing on Lambda. */
+function tracingField({ traceId = "" }: { readonly traceId?: string | undefined }): { readonly tracing?: object } {
+  if (!traceId.includes("Sampled=1")) return {};
+  return { tracing: { type: "X-Amzn-Trace-Id", value: traceId } };
 }
 
 function rounded(ms: number): number {

@@ -202,6 +202,10 @@ export class WarmPool {
         onNext: () => ended("it asked for an invocation before it had a function"),
         onResult: () => undefined,
         onInitError: ({ payload }) => ended(payload.toString("utf8").slice(0, outputLengthMax)),
+        onRuntimeDone: () => undefined,
+        onExtensionsDone: () => undefined,
+        onExtensionFailure: () => undefined,
+        onSubscription: () => undefined,
         onFlood: () => ended("it floods its API"),
         onExit: (exit) => ended(`it ended: ${JSON.stringify(exit)}`),
       });

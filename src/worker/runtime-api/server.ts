@@ -39,6 +39,22 @@ const requestIdLength = 36;
 const responseSuffix = "/response";
 const errorSuffix = "/error";
 
+/** The part of a sandbox's API that its extensions speak; it outlives the runtime's session. */
+export interface ExtensionPeer {
+  takes(url: string): boolean;
+  route(request: IncomingMessage, response: ServerResponse): void;
+  tolerates(): boolean;
+}
+
+interface Peer {
+  readonly session: RuntimeSession;
+  readonly extensions: ExtensionPeer | undefined;
+}
+
+function tolerates({ session, extensions }: Peer): boolean {
+  return session.hasEnded ? extensions?.tolerates() === true : session.tolerates();
+}
+
 /** Serves one sandbox; closing it cuts every connection. */
 export interface RuntimeApiListener {
   close(): void;
@@ -46,7 +62,7 @@ export interface RuntimeApiListener {
 
 export class RuntimeApiServer {
   readonly #http: HttpServer;
-  readonly #sessionOf = new WeakMap<Socket, RuntimeSession>();
+  readonly #peerOf = new WeakMap<Socket, Peer>();
 
   constructor() {
     this.#http = createServer(
@@ -59,24 +75,25 @@ export class RuntimeApiServer {
     );
     this.#http.maxHeadersCount = headersMax;
     this.#http.on("clientError", (_error, socket) => {
-      const session = this.#sessionOf.get(socket as Socket);
-      if (session?.tolerates() === true && socket.writable) socket.end(badRequest);
+      const peer = this.#peerOf.get(socket as Socket);
+      if (peer !== undefined && tolerates(peer) && socket.writable) socket.end(badRequest);
       else socket.destroy();
     });
   }
 
-  /** Takes over a listening descriptor. */
-  listen(descriptor: number, session: RuntimeSession): RuntimeApiListener {
+  /** Takes over a listening descriptor; without `extensions` their API is not there. */
+  listen(descriptor: number, session: RuntimeSession, extensions?: ExtensionPeer): RuntimeApiListener {
+    const peer: Peer = { session, extensions };
     const connections = new Set<Socket>();
     const listener: Server = createListener({ allowHalfOpen: true, noDelay: true }, (socket) => {
       connections.add(socket);
       socket.once("close", () => connections.delete(socket));
-      this.#sessionOf.set(socket, session);
-      if (session.tolerates()) this.#http.emit("connection", socket);
+      this.#peerOf.set(socket, peer);
+      if (tolerates(peer)) this.#http.emit("connection", socket);
       else socket.destroy();
     });
     listener.maxConnections = connectionsMax;
-    listener.on("drop", () => void session.tolerates());
+    listener.on("drop", () => void tolerates(peer));
     // An accept that fails is the sandbox's loss.
     listener.on("error", () => undefined);
     listener.listen({ fd: descriptor });
@@ -89,12 +106,17 @@ export class RuntimeApiServer {
   }
 
   #route(request: IncomingMessage, response: ServerResponse): void {
-    const session = this.#sessionOf.get(request.socket);
-    if (session === undefined || session.hasEnded) {
+    const peer = this.#peerOf.get(request.socket);
+    const url = request.url ?? "";
+    if (peer?.extensions?.takes(url) === true) {
+      peer.extensions.route(request, response);
+      return;
+    }
+    if (peer === undefined || peer.session.hasEnded) {
       request.socket.destroy();
       return;
     }
-    const url = request.url ?? "";
+    const { session } = peer;
     if (request.method === "GET") routeGet(session, url, response);
     else if (request.method === "POST") routePost(session, url, request, response);
     else session.refuse(response, answers.methodNotAllowed);

@@ -108,13 +108,13 @@ export class RuntimeSession {
     return true;
   }
 
-  /** Gives the runtime, which must have asked for it, an invocation. */
-  deliver(event: RuntimeEvent): void {
+  /** Gives the runtime, which must have asked for it, an invocation, of which `extensions` hear too. */
+  deliver(event: RuntimeEvent, extensions = 0): void {
     if (this.#state !== "Ready") throw new Error(`invariant broken: a runtime in state ${this.#state} takes no event`);
     this.#state = "Running";
     this.#requestId = event.requestId;
     this.#event = event;
-    this.#budget.refund(uselessPerInvocation);
+    this.#budget.refund(uselessPerInvocation * (1 + extensions));
     const poll = this.#poll;
     this.#poll = undefined;
     if (poll !== undefined) sendEvent(poll, event);
@@ -218,16 +218,7 @@ export class RuntimeSession {
 
   /** An answer to a useless request, whose body nobody wants; a flooder loses its connection instead. */
   refuse(response: ServerResponse, answer: Answer): void {
-    if (!this.tolerates()) {
-      response.socket?.destroy();
-      return;
-    }
-    let bodyBytes = 0;
-    response.req.on("data", (piece: Buffer) => {
-      bodyBytes += piece.length;
-      if (bodyBytes > refusedBodyBytesMax) response.req.socket.destroy();
-    });
-    sendAnswer(response, answer);
+    sendRefusal(response, answer, this.tolerates());
   }
 
   #wait(response: ServerResponse): void {
@@ -265,6 +256,19 @@ const warmupEvent: RuntimeEvent = {
 
 function sendEvent(response: ServerResponse, event: RuntimeEvent): void {
   send(response, 200, nextHeaders(event), event.payload);
+}
+
+export function sendRefusal(response: ServerResponse, answer: Answer, isTolerated: boolean): void {
+  if (!isTolerated) {
+    response.socket?.destroy();
+    return;
+  }
+  let bodyBytes = 0;
+  response.req.on("data", (piece: Buffer) => {
+    bodyBytes += piece.length;
+    if (bodyBytes > refusedBodyBytesMax) response.req.socket.destroy();
+  });
+  sendAnswer(response, answer);
 }
 
 export function sendAnswer(response: ServerResponse, { status, headers, body }: Answer): void {

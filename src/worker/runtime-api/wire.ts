@@ -27,12 +27,12 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-function answer(status: number, text: string, contentType: string): Answer {
+export function answer(status: number, text: string, contentType: string): Answer {
   const body = Buffer.from(text, "utf8");
   return { status, headers: ["Content-Type", contentType, "Content-Length", String(body.length)], body };
 }
 
-function errorAnswer(status: number, errorType: string, errorMessage: string): Answer {
+export function errorAnswer(status: number, errorType: string, errorMessage: string): Answer {
   return answer(status, `${JSON.stringify({ errorMessage, errorType })}\n`, "application/json");
 }
 
