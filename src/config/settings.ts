@@ -67,6 +67,11 @@ export const settings = {
     doc: "Cap on each sandbox's egress, each way; 0 is open.",
   },
   accountConcurrency: { default: 1000, min: 1, max: 100_000, doc: "Invocations of one account that may run at once." },
+  checkRoles: {
+    default: "off",
+    values: ["off", "on"],
+    doc: "`on`: a function's role must be one that IAM has and that trusts Lambda; `off`: any name will do.",
+  },
   keepAliveMs: { default: 600_000, min: 0, unit: "ms", doc: "How long an idle environment is kept." },
   environmentLifeMsMax: {
     default: 50_400_000,

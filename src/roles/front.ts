@@ -128,6 +128,7 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
         }),
         frontend: dataPlane.frontend,
         provisioning: dataPlane.provisioning,
+        ...(config.checkRoles === "on" ? { roles: iam } : {}),
         host: { architecture: process.arch === "arm64" ? "arm64" : "x86_64", runtimes },
         codeLinks,
         codeSigning,

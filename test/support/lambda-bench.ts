@@ -24,6 +24,7 @@ import { openPackageStore } from "../../src/packages/package-store.ts";
 import { buildZip } from "./build-zip.ts";
 import type { CallContext } from "../../src/aws/service.ts";
 import { CodeLinks } from "../../src/aws/lambda/code-links.ts";
+import type { FunctionRoles } from "../../src/aws/lambda/function-role.ts";
 import { createLambdaHandlers } from "../../src/aws/lambda/lambda-handlers.ts";
 
 export const role = "arn:aws:iam::000000000000:role/any";
@@ -58,6 +59,8 @@ export class LambdaBench implements AsyncDisposable {
   /** What the data plane says of every configuration. */
   provisioning: ProvisioningStatus = { status: "IN_PROGRESS", allocated: 0, available: 0 };
   readonly #directory: string;
+  /** What judges the roles of functions; undefined while any will do. */
+  roles: FunctionRoles | undefined;
   readonly #handlers: Readonly<Record<string, (input: never, context: CallContext) => unknown>>;
 
   /** `runtimes` are those that are installed. */
@@ -103,6 +106,7 @@ export class LambdaBench implements AsyncDisposable {
     };
     const installed = new Map(runtimes.map((identifier) => [identifier, { version: "24.20.0" }]));
     this.#handlers = createLambdaHandlers({
+      roles: { lambdaRoleProblem: async (...asked) => this.roles?.lambdaRoleProblem(...asked) },
       functions: this.functions,
       concurrency: new Concurrency({
         records: this.engine.records,

@@ -4,6 +4,7 @@ import { requireTags } from "../../control-plane/tags.ts";
 import type { Handler } from "../service.ts";
 import { showFunction } from "./function-configuration.ts";
 import { unqualifiedFunctionNamed } from "./function-name.ts";
+import { requireRole } from "./function-role.ts";
 import { settingsOfNew, zipOf } from "./function-settings.ts";
 import type { LambdaServices } from "./lambda-services.ts";
 import { validationError } from "./refusals.ts";
@@ -17,6 +18,7 @@ export function createFunction({
   functions,
   codeSigning,
   host,
+  roles,
 }: LambdaServices): Handler<CreateFunctionRequest, FunctionConfiguration> {
   return async (request, context) => {
     const name = unqualifiedFunctionNamed(context, "CreateFunction", request.FunctionName);
@@ -28,6 +30,7 @@ export function createFunction({
     refuseUnsupportedSettings(request);
     refusePublishTo(request);
     const { scope } = context;
+    await requireRole(roles, scope, settings.role);
     const layers = await functions.layers.resolve(scope, request.Layers ?? []);
     const zip = zipOf(request.Code);
     const tags = request.Tags ?? {};

@@ -10,6 +10,7 @@ import type { RuntimeManagement } from "../../control-plane/runtime-management/r
 import type { Frontend } from "../../data-plane/frontend/contract.ts";
 import type { Provisioning } from "../../data-plane/scaling/contract.ts";
 import type { CodeLinks } from "./code-links.ts";
+import type { FunctionRoles } from "./function-role.ts";
 import type { HostAbilities } from "./function-settings.ts";
 
 export interface LambdaServices {
@@ -25,4 +26,6 @@ export interface LambdaServices {
   readonly eventSourceMappings: EventSourceMappings;
   readonly functionUrls: FunctionUrls;
   readonly runtimeManagement: RuntimeManagement;
+  /** Only where roles are checked. */
+  readonly roles?: FunctionRoles;
 }

@@ -8,6 +8,7 @@ import { functionArn } from "../../core/function-record.ts";
 import type { Handler } from "../service.ts";
 import { showFunction } from "./function-configuration.ts";
 import { latestFunctionNamed } from "./function-name.ts";
+import { requireRole } from "./function-role.ts";
 import { architectureOf, changesOf, zipOf } from "./function-settings.ts";
 import type { LambdaServices } from "./lambda-services.ts";
 import { invalidParameter } from "./refusals.ts";
@@ -50,12 +51,14 @@ export function updateFunctionConfiguration({
   functions,
   codeSigning,
   host,
+  roles,
 }: LambdaServices): Handler<UpdateFunctionConfigurationRequest, FunctionConfiguration> {
   return async (request, context) => {
     const { scope } = context;
     const name = latestFunctionNamed(context, "UpdateFunctionConfiguration", request.FunctionName);
     // An unknown function is that, whatever else is wrong.
     const { codeSigningConfigArn } = await functions.get(scope, name);
+    await requireRole(roles, scope, request.Role);
     const layers =
       request.Layers === undefined ? {} : { layers: await functions.layers.resolve(scope, request.Layers) };
     await codeSigning.judgeLayers(scope, codeSigningConfigArn, layers.layers ?? []);
