@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { planMerge, type Tree, type TreeEntry } from "./merge-plan.ts";
 
 const directory: TreeEntry = { kind: "directory" };
@@ -50,6 +51,40 @@ test("links that are sound alone and lead out together are refused", () => {
   assert.deepEqual(merged(sound), sound);
   assert.deepEqual(merged(shortcut), shortcut);
   assert.throws(() => merged(sound, shortcut), { code: "InvalidParameterValueException" });
+});
+
+/** Trees as one would unpack them one after the other into one directory. */
+function unpackedInTurn(trees: readonly Record<string, TreeEntry>[]): Record<string, TreeEntry> {
+  const result = new Map<string, TreeEntry>();
+  for (const entries of trees) {
+    for (const [path, entry] of Object.entries(entries)) {
+      if (entry.kind !== "directory" || result.get(path)?.kind !== "directory") {
+        for (const other of result.keys()) if (other.startsWith(`${path}/`)) result.delete(other);
+      }
+      result.set(path, entry);
+    }
+  }
+  return Object.fromEntries(result);
+}
+
+test("whatever the trees, the result is what unpacking them in turn leaves", () => {
+  const path = fc.array(fc.constantFrom("a", "b", "c"), { minLength: 1, maxLength: 3 }).map((names) => names.join("/"));
+  const oneTree = fc.array(fc.tuple(path, fc.constantFrom("file", "link", "directory"))).map((entries) => {
+    const found: Record<string, TreeEntry> = {};
+    for (const [at, kind] of entries) {
+      const parents = at.split("/").map((_, index, names) => names.slice(0, index).join("/"));
+      const above = parents.filter((parent) => parent !== "");
+      if (at in found || above.some((parent) => found[parent] !== undefined && found[parent] !== directory)) continue;
+      for (const parent of above) found[parent] = directory;
+      found[at] = kind === "file" ? file(at) : kind === "link" ? link("nowhere") : directory;
+    }
+    return found;
+  });
+  fc.assert(
+    fc.property(fc.array(oneTree, { maxLength: 5 }), (trees) => {
+      assert.deepEqual(merged(...trees), unpackedInTurn(trees));
+    }),
+  );
 });
 
 test("a path that is named like something every object has is a path", () => {

@@ -190,6 +190,17 @@ done`;
   assert.deepEqual((await invoke(lambda, name, { n: 1 })).payload, { by: "/opt/bootstrap", event: { n: 1 } });
 });
 
+test("a layer brings the wrapper that a runtime starts through", async () => {
+  const lambda = hearth.lambda();
+  const wrapper = { content: '#!/bin/sh\nexport WRAPPED=yes\nexec "$@"\n', mode: 0o755 };
+  const layer = await publish(lambda, { wrapper });
+  const files = { "index.js": "exports.handler = async () => process.env.WRAPPED;" };
+  const variables = { Variables: { AWS_LAMBDA_EXEC_WRAPPER: "/opt/wrapper" } };
+  const name = await createFunction(lambda, files, { Layers: [layer], Environment: variables });
+
+  assert.equal((await invoke(lambda, name)).payload, "yes");
+});
+
 test("functions share one directory of a layer, and one tree of the same layers", async () => {
   const lambda = hearth.lambda();
   const [one, two] = [await publish(lambda, { one: "1" }), await publish(lambda, { two: "2" })];

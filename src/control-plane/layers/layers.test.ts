@@ -89,6 +89,23 @@ test("a bad archive, or one that there is no room for, publishes nothing", async
   assert.equal((await publish("l")).version, 1);
 });
 
+test("a publication that a crash cut short leaves a gap, and nothing that is shown", async () => {
+  const put = engine.records.put.bind(engine.records);
+  engine.records.put = async (key, value, expect) => {
+    if (key[0] === "layer-version") throw new Error("the process is gone");
+    return put(key, value, expect);
+  };
+  await assert.rejects(publish("l"), /the process is gone/);
+  engine.records.put = put;
+
+  assert.deepEqual(await layers.list(scope, {}, { limit: 10 }), []);
+  assert.equal((await publish("l")).version, 2);
+  await collect();
+  clock.advance(hourMs);
+  await collect();
+  assert.equal((await engine.blobs.list()).length, 1);
+});
+
 test("versions are listed from the newest, over gaps and in pages", async () => {
   for (let count = 0; count < 230; count++) await publish("l");
   for (let version = 20; version < 200; version++) await layers.delete(scope, reference("l", version));
