@@ -10,8 +10,7 @@ import {
   type AliasRecord,
   type ProvisionedConcurrencyRecord,
 } from "../core/function-record.ts";
-import { configurationOf, DataPlaneWorld, scope, settle } from "../../test/support/data-plane.ts";
-import type { InvokeOutcome } from "./frontend/contract.ts";
+import { configurationOf, DataPlaneWorld, executed, scope, settle } from "../../test/support/data-plane.ts";
 import type { ProvisioningStatus } from "./scaling/contract.ts";
 
 const arn = functionArn(scope, "hello");
@@ -55,11 +54,6 @@ async function statusOf(world: DataPlaneWorld, qualifier: string): Promise<Provi
 
 function versions(world: DataPlaneWorld): string[] {
   return world.workers.flatMap((worker) => worker.live.map(({ spec }) => spec.functionVersion)).toSorted();
-}
-
-function executed(outcome: InvokeOutcome) {
-  assert(outcome.kind === "executed", outcome.kind);
-  return outcome;
 }
 
 const ready = (count: number) => ({ status: "READY", allocated: count, available: count });

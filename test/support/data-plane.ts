@@ -58,6 +58,12 @@ export function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
+/** Fails unless the function ran. */
+export function executed(outcome: InvokeOutcome): Extract<InvokeOutcome, { kind: "executed" }> {
+  if (outcome.kind !== "executed") throw new Error(`not executed: ${JSON.stringify(outcome)}`);
+  return outcome;
+}
+
 /** The same bytes in every run. */
 export function seededRandom(seed = "seed"): (count: number) => Uint8Array {
   let calls = 0;
