@@ -1,6 +1,6 @@
 /** `hearth backup` while serving under load, and `hearth restore`: what was acknowledged is there again, and runs. */
 import { FilterLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
-import { GetFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
+import { GetFunctionConfigurationCommand, PublishLayerVersionCommand } from "@aws-sdk/client-lambda";
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,10 +11,14 @@ import { setTimeout } from "node:timers/promises";
 import { hearthCommand } from "../support/command.ts";
 import { createFunction, invoke } from "../support/functions.ts";
 import { startHearth, type RunningHearth } from "../support/hearth.ts";
+import { zipOf } from "../support/zip.ts";
 
 const account = "121212121212";
 const files = {
-  "index.js": `exports.handler = async (event) => { console.log("said", event.word); return { mark: process.env.MARK, event }; };`,
+  "index.js": `exports.handler = async (event) => {
+    console.log("said", event.word);
+    return { mark: process.env.MARK, layer: require("layered"), event };
+  };`,
 };
 
 let scratch: string;
@@ -35,7 +39,15 @@ before(async () => {
   hearth = await startHearth();
   const added = await hearthCommand(["runtimes", "add", "python3.13", registered, "--data-dir", hearth.dataDirectory]);
   assert.equal(added.exitCode, 0, added.stderr);
-  name = await createFunction(hearth.lambda({ accessKeyId: account }), files, {
+  const lambda = hearth.lambda({ accessKeyId: account });
+  const { LayerVersionArn = "" } = await lambda.send(
+    new PublishLayerVersionCommand({
+      LayerName: "layered",
+      Content: { ZipFile: await zipOf({ "nodejs/node_modules/layered/index.js": "module.exports = 'kept too';" }) },
+    }),
+  );
+  name = await createFunction(lambda, files, {
+    Layers: [LayerVersionArn],
     Environment: { Variables: { MARK: "kept" } },
   });
 });
@@ -103,6 +115,7 @@ test("restored into an empty directory, functions run, logs and registered runti
     assert.equal(State, "Active");
     assert.deepEqual((await invoke(lambda, name, { word: "again" })).payload, {
       mark: "kept",
+      layer: "kept too",
       event: { word: "again" },
     });
     await untilLogged(restored, "beforehand");
@@ -120,7 +133,7 @@ test("a directory that is not empty is not restored into, and stays as it is", a
   assert.equal(running.exitCode, 1);
   assert.match(running.stderr, /^hearth: .* is not empty\. Restore into an empty directory\.$/m);
   const { payload } = await invoke(hearth.lambda({ accessKeyId: account }), name, { word: "still" });
-  assert.deepEqual(payload, { mark: "kept", event: { word: "still" } });
+  assert.deepEqual(payload, { mark: "kept", layer: "kept too", event: { word: "still" } });
 });
 
 for (const [what, damage] of [
