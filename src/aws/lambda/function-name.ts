@@ -6,7 +6,7 @@ import { ApiError } from "../../core/errors.ts";
 import { latestVersion } from "../../core/function-record.ts";
 import { unreachable } from "../../core/invariant.ts";
 import type { CallContext } from "../service.ts";
-import { invalidParameter, onlyForFunctions, validationError } from "./refusals.ts";
+import { accessDenied, invalidParameter, onlyForFunctions, validationError } from "./refusals.ts";
 
 /** As the service model prints it; the wire has checked it before, up to what the operation's own shape says. */
 const namePattern =
@@ -38,11 +38,7 @@ export function functionNamed(
         `Functions from '${outcome.region}' are not reachable in this region ('${scope.region}')`,
       );
     case "other-account":
-      throw new ApiError(
-        "AccessDeniedException",
-        `User: arn:aws:iam::${scope.account}:root is not authorized to perform: lambda:${operation} on resource: ` +
-          `${outcome.arn} because no resource-based policy allows the lambda:${operation} action`,
-      );
+      throw accessDenied(`arn:aws:iam::${scope.account}:root`, `lambda:${operation}`, outcome.arn);
     default:
       return unreachable(outcome);
   }

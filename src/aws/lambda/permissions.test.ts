@@ -218,7 +218,7 @@ test("another account may do what the policy grants it, on what it grants, and n
   );
 });
 
-test("a function of another account calls as its role", async () => {
+test("a function or a session of another account calls as its role", async () => {
   await using lambda = await benchWithFunction();
   const elsewhere = { account: "111111111111", region: "us-east-1" };
   const role = "arn:aws:iam::111111111111:role/caller";
@@ -237,7 +237,22 @@ test("a function of another account calls as its role", async () => {
   const functionArn = "arn:aws:lambda:us-east-1:111111111111:function:caller";
   const caller = { kind: "environment", environmentId: "e", functionArn } as const;
 
-  await refusalOf(lambda.call("Invoke", { FunctionName: arn }, context({ scope: elsewhere, caller })));
-  assert.equal(lambda.invocations.length, 1);
+  const session = {
+    account: "111111111111",
+    arn: "arn:aws:sts::111111111111:assumed-role/caller/now",
+    userId: "AROA:now",
+    roleArn: role,
+  };
+  const sessionCaller = { kind: "session", accessKeyId: "ASIA", session } as const;
+
+  for (const one of [caller, sessionCaller]) {
+    await refusalOf(lambda.call("Invoke", { FunctionName: arn }, context({ scope: elsewhere, caller: one })));
+  }
+  assert.equal(lambda.invocations.length, 2);
+  await lambda.call("RemovePermission", { FunctionName: "f", StatementId: "s" });
+  assert.match(
+    await refusalOf(lambda.call("Invoke", { FunctionName: arn }, context({ scope: elsewhere, caller }))),
+    /^AccessDeniedException: User: arn:aws:sts::111111111111:assumed-role\/caller\/caller is not authorized/,
+  );
   assert.match(await refusalOf(lambda.call("Invoke", { FunctionName: arn }, stranger)), /^AccessDeniedException/);
 });

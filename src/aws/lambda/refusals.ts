@@ -13,6 +13,15 @@ export function validationError(value: string, path: string, constraint: string)
   );
 }
 
+/** Of a call from another account; `user` is the caller's ARN and `action` such as `lambda:InvokeFunction`. */
+export function accessDenied(user: string, action: string, arn: string): ApiError {
+  return new ApiError(
+    "AccessDeniedException",
+    `User: ${user} is not authorized to perform: ${action} on resource: ${arn} ` +
+      `because no resource-based policy allows the ${action} action`,
+  );
+}
+
 /** What Hearth cannot do is never accepted in silence. */
 export function notSupported(member: string, why: string): ApiError {
   return invalidParameter(`${member} is not supported by Hearth: ${why}`);

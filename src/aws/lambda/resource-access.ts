@@ -4,8 +4,11 @@
  * https://docs.aws.amazon.com/lambda/latest/dg/permissions-function-cross-account.html
  */
 import { parseFunctionArn, parseFunctionReference, type FunctionArnParts } from "../../core/arn.ts";
+import { functionArn } from "../../core/function-record.ts";
+import type { AccessRequest } from "../../control-plane/policies/authorization.ts";
 import type { CallContext, Handlers } from "../service.ts";
 import type { LambdaServices } from "./lambda-services.ts";
+import { accessDenied } from "./refusals.ts";
 
 /** What a resource policy can grant to another account, by operation. */
 const grantableActions: Readonly<Record<string, string>> = {
@@ -48,7 +51,7 @@ interface FunctionRequest {
   readonly Resource?: string;
 }
 
-/** The same handlers, open to the accounts that resource policies name. What no policy grants, they refuse themselves. */
+/** The same handlers, open to the accounts that resource policies name. */
 export function openToOtherAccounts(handlers: Handlers, services: LambdaServices): Handlers {
   const opened = Object.entries(handlers).map(([operation, handler]) => {
     const action = grantableActions[operation];
@@ -56,9 +59,7 @@ export function openToOtherAccounts(handlers: Handlers, services: LambdaServices
     const serve = (request: never, context: CallContext): unknown => {
       const foreign = foreignFunction(request, context);
       if (foreign === undefined) return handler(request, context);
-      return isGranted(services, foreign, action, context).then((granted) =>
-        handler(request, granted ? inAccountOf(foreign, context) : context),
-      );
+      return authorized(services, foreign, action, context).then((inAccount) => handler(request, inAccount));
     };
     return [operation, serve] as const;
   });
@@ -71,23 +72,43 @@ function foreignFunction(request: FunctionRequest, { scope }: CallContext): Func
   if (name?.includes(":") !== true) return undefined;
   const outcome = parseFunctionReference(name, request.Qualifier === "" ? undefined : request.Qualifier, scope);
   if (outcome.kind !== "other-account") return undefined;
-  return parseFunctionArn(outcome.arn);
+  // What is tagged may be no function, which the looser grammar of names does not see.
+  return parseFunctionArn(request.FunctionName === undefined ? name : outcome.arn);
 }
 
-async function isGranted(
-  { policies, functions }: LambdaServices,
-  { scope, name, qualifier }: FunctionArnParts,
+/** The call as one of the function's account. Throws AccessDeniedException when no policy grants it. */
+async function authorized(
+  services: LambdaServices,
+  foreign: FunctionArnParts,
   action: string,
-  { scope: callersScope, caller }: CallContext,
-): Promise<boolean> {
-  const { account } = callersScope;
-  const from = caller.kind === "environment" ? parseFunctionArn(caller.functionArn) : undefined;
-  // A function calls as its role, and so does a session.
-  const own = caller.kind === "session" ? caller.session.roleArn : undefined;
-  const role = from === undefined ? own : (await functions.find(from.scope, from.name))?.latest.role;
-  const principalArn = role ?? `arn:aws:iam::${account}:root`;
+  context: CallContext,
+): Promise<CallContext> {
+  const { scope, name, qualifier } = foreign;
+  const identity = await identityOf(services, context);
   const target = { scope, name, ...(qualifier === undefined ? {} : { qualifier }) };
-  return policies.grants(target, { action, account, principalArn });
+  const isGranted = await services.policies.grants(target, { action, account: context.scope.account, ...identity });
+  if (isGranted) return inAccountOf(foreign, context);
+  throw accessDenied(identity.sessionArn ?? identity.principalArn, action, functionArn(scope, name, qualifier));
+}
+
+/** A function calls as its role, in a session that has the function's name. */
+async function identityOf(
+  { functions }: LambdaServices,
+  { scope, caller }: CallContext,
+): Promise<Pick<AccessRequest, "principalArn" | "sessionArn">> {
+  const root = `arn:aws:iam::${scope.account}:root`;
+  if (caller.kind === "client") return { principalArn: root };
+  if (caller.kind === "session") {
+    return { principalArn: caller.session.roleArn ?? root, sessionArn: caller.session.arn };
+  }
+  const from = parseFunctionArn(caller.functionArn);
+  const role = from === undefined ? undefined : (await functions.find(from.scope, from.name))?.latest.role;
+  if (from === undefined || role === undefined) return { principalArn: root };
+  const roleName = role.slice(role.lastIndexOf("/") + 1);
+  return {
+    principalArn: role,
+    sessionArn: `arn:aws:sts::${scope.account}:assumed-role/${roleName}/${from.name}`,
+  };
 }
 
 function inAccountOf({ scope }: FunctionArnParts, context: CallContext): CallContext {

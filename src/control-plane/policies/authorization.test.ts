@@ -30,6 +30,9 @@ test("a statement grants to the account, the role or everybody that it names, an
   assert(granted({ Principal: { AWS: ["arn:aws:iam::222222222222:root", "111111111111"] } }));
   assert(granted({ Principal: { AWS: "arn:aws:iam::111111111111:root" } }));
   assert(granted({ Principal: { AWS: "arn:aws:iam::111111111111:role/caller" } }));
+  const sessionArn = "arn:aws:sts::111111111111:assumed-role/caller/now";
+  assert(granted({ Principal: { AWS: sessionArn } }, { sessionArn }));
+  assert(!granted({ Principal: { AWS: sessionArn } }));
   assert(!granted({ Principal: { AWS: "arn:aws:iam::111111111111:role/other" } }));
   assert(!granted({ Principal: { AWS: "arn:aws:iam::222222222222:root" } }));
   assert(!granted({ Principal: { Service: "s3.amazonaws.com" } }));

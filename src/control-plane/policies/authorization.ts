@@ -15,6 +15,8 @@ export interface AccessRequest {
   readonly account: string;
   /** What the caller is: a role or a user; the account's root otherwise. */
   readonly principalArn: string;
+  /** Of temporary credentials: the session of that role. */
+  readonly sessionArn?: string | undefined;
 }
 
 export function grants(document: PolicyDocument, request: AccessRequest): boolean {
@@ -32,11 +34,10 @@ function applies({ Principal, Action, Resource, Condition = {} }: PolicyStatemen
 }
 
 /** Accounts call, not services: what is granted to a service is not granted to them. */
-function isPrincipal(principal: Principal, { account, principalArn }: AccessRequest): boolean {
+function isPrincipal(principal: Principal, { account, principalArn, sessionArn }: AccessRequest): boolean {
   if (principal === "*") return true;
-  return listOf(principal["AWS"] ?? []).some(
-    (one) => one === "*" || one === account || one === `arn:aws:iam::${account}:root` || one === principalArn,
-  );
+  const own = new Set(["*", account, `arn:aws:iam::${account}:root`, principalArn, sessionArn]);
+  return listOf(principal["AWS"] ?? []).some((one) => own.has(one));
 }
 
 /** By operator without `IfExists`: whether a value of the request is what a policy asks for. */
