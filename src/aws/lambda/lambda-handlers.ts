@@ -49,7 +49,11 @@ import {
   listLayerVersions,
   publishLayerVersion,
 } from "./layers.ts";
-import { addLayerVersionPermission, getLayerVersionPolicy, removeLayerVersionPermission } from "./layers-permissions.ts";
+import {
+  addLayerVersionPermission,
+  getLayerVersionPolicy,
+  removeLayerVersionPermission,
+} from "./layers-permissions.ts";
 import { addPermission, getPolicy, removePermission } from "./permissions.ts";
 import {
   deleteProvisionedConcurrencyConfig,
@@ -161,14 +165,14 @@ export const partial: Readonly<Record<string, string>> = {
   UpdateFunctionConfiguration: refusedMembers,
   CreateCodeSigningConfig:
     "Signatures are Hearth's own, made with `hearth sign` (docs/code-signing.md); those of AWS Signer are not known here.",
+  AddLayerVersionPermission: "There are no organizations: what is granted to one is kept and shown, and grants nobody.",
   AddPermission:
     "What is granted to other accounts is obeyed; a function's own account may do everything. Nothing is refused for being public.",
   PublishLayerVersion: "Zip packages sent with the request; no S3 location.",
   PutResourcePolicy:
     "Statements that deny are refused by name, and so are conditions on numbers, dates and addresses; nothing is refused for being public.",
   PublishVersion: "No `PublishTo`.",
-  Invoke:
-    "`RequestResponse` and `DryRun`; `Event` is refused. The request rate (10 × concurrency) is not limited.",
+  Invoke: "`RequestResponse` and `DryRun`; `Event` is refused. The request rate (10 × concurrency) is not limited.",
   ListFunctions: "No `MasterRegion`.",
   TagResource: "Tags of functions.",
   UntagResource: "Tags of functions.",
