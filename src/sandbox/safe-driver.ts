@@ -16,6 +16,7 @@ export abstract class SafeDriver implements SandboxDriver {
   /** Makes the sandbox, or fails and leaves nothing behind. */
   protected abstract make(spec: SandboxSpec): Promise<Sandbox>;
   abstract prepareEgressList(ranges: readonly string[]): Promise<void>;
+  abstract hasEgressList(ranges: readonly string[]): boolean;
   protected abstract shutDown(): Promise<void>;
   protected abstract removeVolume(volume: TmpVolume): Promise<void>;
   protected abstract removeLeftovers(): Promise<RecoveryReport>;

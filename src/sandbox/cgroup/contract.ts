@@ -11,6 +11,8 @@ export const tasksMax = 1024;
 export interface SandboxCgroup {
   /** `linux.cgroupsPath` of the OCI configuration. */
   readonly ociPath: string;
+  /** Makes it, with a process in it: for a runtime that wants it limited before it fills it. */
+  makeWith(pid: number): void;
   /** `blockDevice` is `major:minor` of the disk behind `/tmp`. */
   setLimits(limits: SandboxLimits, blockDevice: string | undefined): void;
   /** Returns at once; each process stops before it next runs its own code. */

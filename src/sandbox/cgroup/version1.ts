@@ -6,6 +6,7 @@
  * `memory.memsw.limit`, so the order of writing depends on the direction.
  * @see https://docs.kernel.org/admin-guide/cgroup-v1/
  */
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { SandboxLimits, SandboxUsage } from "../contract.ts";
 import { tasksMax } from "./contract.ts";
@@ -57,6 +58,15 @@ class Version1Cgroup implements SandboxCgroup {
     this.#hierarchies = hierarchies;
     this.ociPath = path;
     this.#freezer = new files.SwitchFile(this.#file("freezer", "freezer.state"));
+  }
+
+  makeWith(pid: number): void {
+    const { memory, cpu, cpuacct, pids, freezer, blkio = freezer } = this.#hierarchies;
+    for (const hierarchy of new Set([memory, cpu, cpuacct, pids, freezer, blkio])) {
+      const directory = join(hierarchy, this.ociPath);
+      mkdirSync(directory, { recursive: true });
+      files.writeValue(join(directory, "cgroup.procs"), String(pid));
+    }
   }
 
   setLimits(limits: SandboxLimits, blockDevice: string | undefined): void {

@@ -54,6 +54,11 @@ class Version2Cgroup implements SandboxCgroup {
     this.#freezer = new files.SwitchFile(this.#file("cgroup.freeze"));
   }
 
+  makeWith(pid: number): void {
+    mkdirSync(this.#directory, { recursive: true });
+    files.writeValue(this.#file("cgroup.procs"), String(pid));
+  }
+
   setLimits(limits: SandboxLimits, blockDevice: string | undefined): void {
     this.#write("memory.max", String(limits.memoryMiB * 2 ** 20));
     // Absent on kernels without swap.

@@ -100,7 +100,10 @@ const waitpid = checked<[number, Int32Array, number]>(
 
 export type WaitStatus = { readonly code: number } | { readonly signal: number };
 
-/** How the child `pid` ended; undefined while it runs. Throws ECHILD when it is no child, or was asked for before. */
+/**
+ * How the child `pid` ended, or some child in the process group `-pid`; undefined while it runs. Throws ECHILD when it is
+ * no child, or was asked for before.
+ */
 export function waitForExit(pid: number): WaitStatus | undefined {
   const WNOHANG = 1;
   const status = new Int32Array(1);
@@ -108,6 +111,12 @@ export function waitForExit(pid: number): WaitStatus | undefined {
   const [word = 0] = status;
   const signal = word & 0x7f;
   return signal === 0 ? { code: (word >> 8) & 0xff } : { signal };
+}
+
+/** Whether any child is in the process group of `leader`, running or ended. */
+export function hasChildIn(leader: number): boolean {
+  const P_PGID = 2;
+  return peek(P_PGID, leader) !== "none";
 }
 
 const waitid = checked<[number, number, Uint8Array, number]>(
@@ -118,19 +127,24 @@ const waitid = checked<[number, number, Uint8Array, number]>(
 /** The pid of some child that has ended and that nobody has asked for yet; undefined when there is none. */
 export function peekExited(): number | undefined {
   const P_ALL = 0;
+  const pid = peek(P_ALL, 0);
+  return pid === "none" || pid === 0 ? undefined : pid;
+}
+
+/** The pid of a child that has ended, 0 when all are running, `none` when there are no children. */
+function peek(type: number, id: number): number | "none" {
   const WNOHANG = 1;
   const WEXITED = 4;
   const WNOWAIT = 0x0100_0000;
   // siginfo_t is 128 bytes; the pid comes after four ints.
   const information = new Uint8Array(128);
   try {
-    waitid(P_ALL, 0, information, WNOHANG | WEXITED | WNOWAIT);
+    waitid(type, id, information, WNOHANG | WEXITED | WNOWAIT);
   } catch (error) {
-    if (error instanceof SystemCallError && error.code === "ECHILD") return undefined;
+    if (error instanceof SystemCallError && error.code === "ECHILD") return "none";
     throw error;
   }
-  const pid = new DataView(information.buffer).getInt32(16, true);
-  return pid === 0 ? undefined : pid;
+  return new DataView(information.buffer).getInt32(16, true);
 }
 
 export const fchdir = checked<[fd: number]>("fchdir", library.func("int fchdir(int fd)"));

@@ -9,6 +9,8 @@ import { inMountNamespace } from "./namespaces.ts";
 
 export interface InnerMount extends Mount {
   readonly isWritable: boolean;
+  /** Whether device nodes in it are devices. */
+  readonly hasDevices?: boolean;
 }
 
 export interface MountPlan {
@@ -25,10 +27,15 @@ export interface MountPlan {
 export function completeMounts(pid: number, { early, late }: MountPlan): void {
   const limit = (): void => {
     libc.limitMount("/", attributesOf(false), false);
-    libc.limitMount("/dev", libc.MOUNT_ATTR_RDONLY | libc.MOUNT_ATTR_NOSUID, false);
+    libc.limitMount("/dev", attributesOf(false, true), false);
     for (const { target, isWritable } of early) libc.limitMount(target, attributesOf(isWritable), true);
   };
   moveInto(pid, late, limit);
+}
+
+/** Mounts in the mount namespace of process `pid`, in this order. */
+export function mountInto(pid: number, mounts: readonly InnerMount[]): void {
+  moveInto(pid, mounts);
 }
 
 /** Mounts one more directory over an empty one, read-only. */
@@ -51,10 +58,10 @@ export function shareInto(pid: number, mount: Mount, userNamespace: number | und
 function moveInto(pid: number, mounts: readonly InnerMount[], before?: () => void): void {
   const detached: { readonly fd: number; readonly target: string }[] = [];
   try {
-    for (const { source, target, isWritable } of mounts) {
+    for (const { source, target, isWritable, hasDevices } of mounts) {
       const fd = libc.cloneMount(source, true);
       detached.push({ fd, target });
-      libc.limitDetachedMount(fd, attributesOf(isWritable));
+      libc.limitDetachedMount(fd, attributesOf(isWritable, hasDevices));
     }
     inMountNamespace(pid, () => {
       before?.();
@@ -65,6 +72,7 @@ function moveInto(pid: number, mounts: readonly InnerMount[], before?: () => voi
   }
 }
 
-function attributesOf(isWritable: boolean): number {
-  return libc.MOUNT_ATTR_NOSUID | libc.MOUNT_ATTR_NODEV | (isWritable ? 0 : libc.MOUNT_ATTR_RDONLY);
+function attributesOf(isWritable: boolean, hasDevices = false): number {
+  const devices = hasDevices ? 0 : libc.MOUNT_ATTR_NODEV;
+  return libc.MOUNT_ATTR_NOSUID | devices | (isWritable ? 0 : libc.MOUNT_ATTR_RDONLY);
 }

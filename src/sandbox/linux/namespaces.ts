@@ -39,6 +39,31 @@ export function inNetworkNamespace<T>(pid: number, visit: () => T): T {
   }
 }
 
+/**
+ * Runs `visit` in a new network namespace and a new copy of the mounts, which later unmounts of the host reach. Both live
+ * on in the processes that it starts.
+ */
+export function inNewNamespaces<T>(visit: () => T): T {
+  const { network, mounts } = homeOfThread();
+  const workingDirectory = openSync(".", "r");
+  try {
+    libc.unshareNetwork();
+    try {
+      libc.unshareMounts();
+      libc.makeMountsSlaves();
+      return visit();
+    } finally {
+      comeBack(() => {
+        libc.setns(network, libc.CLONE_NEWNET);
+        libc.setns(mounts, libc.CLONE_NEWNS);
+        libc.fchdir(workingDirectory);
+      });
+    }
+  } finally {
+    closeSync(workingDirectory);
+  }
+}
+
 /** Runs `visit` in the mount namespace of process `pid`: every path it uses is the sandbox's. */
 export function inMountNamespace<T>(pid: number, visit: () => T): T {
   const there = openSync(`/proc/${pid}/ns/mnt`, "r");

@@ -20,8 +20,8 @@ const oomScoreAdj = 500;
 /** Where `init` lies inside; see `root.ts`. */
 export const initPath = "/dev/init";
 
-/** Descriptors that the command gets besides stdin, stdout and stderr: the telemetry pipe. */
-export const extraDescriptors = 1;
+/** Where the script lies inside that starts companions; see `companions.sh`. */
+export const companionsPath = "/dev/companions";
 
 /** Pages of /proc that tell of the host, or act on it. */
 const maskedPaths = [
@@ -52,6 +52,10 @@ export interface ConfigParts {
   /** What must be mounted before the runtime enters the working directory; the rest is moved in afterwards. */
   readonly mounts: readonly (Mount & { readonly isWritable: boolean })[];
   readonly hasCgroupNamespaces: boolean;
+  readonly gvisor?: {
+    /** The network namespace to be joined, as a path; other runtimes make one. */
+    readonly networkNamespace: string;
+  };
   readonly architecture: "x64" | "arm64";
 }
 
@@ -75,7 +79,7 @@ export function ociConfig(parts: ConfigParts): object {
     process: {
       terminal: false,
       user: { uid: sandboxUser.uid, gid: sandboxUser.gid },
-      args: [initPath, "--", ...spec.argv],
+      args: [initPath, "--", ...argumentsOf(spec)],
       env: Object.entries(spec.environment).map(([name, value]) => `${name}=${value}`),
       cwd: spec.workingDirectory,
       capabilities: noCapabilities,
@@ -89,7 +93,13 @@ export function ociConfig(parts: ConfigParts): object {
     mounts: [
       { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
       // A bind over /dev keeps runtimes from filling it themselves.
-      { destination: "/dev", type: "bind", source: parts.deviceDirectory, options: ["bind", "ro", "nosuid"] },
+      {
+        destination: "/dev",
+        type: "bind",
+        source: parts.deviceDirectory,
+        // gVisor opens no device for writing in what it takes for read-only; the mount that it gets is, by itself.
+        options: ["bind", parts.gvisor === undefined ? "ro" : "rw", "nosuid"],
+      },
       ...parts.mounts.map(({ source, target, isWritable }) => ({
         destination: target,
         type: "bind",
@@ -98,7 +108,9 @@ export function ociConfig(parts: ConfigParts): object {
       })),
     ],
     linux: {
-      namespaces: namespaces.map((type) => ({ type })),
+      namespaces: namespaces.map((type) =>
+        type === "network" && parts.gvisor !== undefined ? { type, path: parts.gvisor.networkNamespace } : { type },
+      ),
       uidMappings: ids,
       gidMappings: ids,
       cgroupsPath: parts.cgroupsPath,
@@ -110,4 +122,10 @@ export function ociConfig(parts: ConfigParts): object {
       seccomp: seccompProfile(parts.architecture),
     },
   };
+}
+
+function argumentsOf({ argv, companions }: SandboxSpec): readonly string[] {
+  if (companions === undefined) return argv;
+  const { programs, hiddenVariables } = companions;
+  return ["/bin/sh", companionsPath, hiddenVariables.join(" "), String(programs.length), ...programs, ...argv];
 }

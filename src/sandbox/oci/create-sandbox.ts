@@ -8,6 +8,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { Socket } from "node:net";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
+import type { SandboxCgroup } from "../cgroup/contract.ts";
 import type { Mount, SandboxSpec, TmpVolume } from "../contract.ts";
 import * as libc from "../linux/libc.ts";
 import { bindDatagramOnLoopback, bringLoopbackUp, listenOnLoopback } from "../linux/loopback.ts";
@@ -17,10 +18,16 @@ import { inNetworkNamespace } from "../linux/namespaces.ts";
 import type { Connection } from "../network/egress.ts";
 import { blockDeviceOf } from "./block-device.ts";
 import { ociConfig, sandboxUser } from "./config.ts";
+import type { ConfigParts } from "./config.ts";
+import { NativeContainer } from "./container.ts";
+import type { Container } from "./container.ts";
+import { GvisorContainer, startHolder } from "./gvisor-container.ts";
 import type { OciHost } from "./host.ts";
 import { OciSandbox, emptyCgroup } from "./oci-sandbox.ts";
+import type { CompanionPipes } from "./oci-sandbox.ts";
 import { imageRoot } from "./root.ts";
 import type { SandboxRoot } from "./root.ts";
+import type { CreateOrder } from "./runtime.ts";
 
 const dnsPort = 53;
 
@@ -31,38 +38,35 @@ export async function createOciSandbox(host: OciHost, spec: SandboxSpec): Promis
   await using undo = new AsyncDisposableStack();
 
   const root = spec.rootDirectory === undefined ? host.root : imageRoot(spec.rootDirectory, host.root.deviceDirectory);
-  const mounts = mountsOf(host, spec, root, tmp);
+  const plan = mountsOf(host, spec, root, tmp);
   const cgroup = host.cgroups.of(spec.id);
   const bundleDirectory = join(host.bundlesDirectory, spec.id);
   await mkdir(bundleDirectory, { mode: 0o700 });
   undo.defer(() => rm(bundleDirectory, { recursive: true, force: true }));
-  const config = ociConfig({
+  undo.defer(() => host.runtime.forget(spec.id));
+  undo.defer(() => emptyCgroup(cgroup));
+  const config: Omit<ConfigParts, "mounts"> = {
     spec,
     rootDirectory: root.directory,
     deviceDirectory: root.deviceDirectory,
     uidBase: tmp.uidBase,
     cgroupsPath: cgroup.ociPath,
-    mounts: mounts.early,
     hasCgroupNamespaces: host.hasCgroupNamespaces,
     architecture: host.architecture,
-  });
-  await writeFile(join(bundleDirectory, "config.json"), JSON.stringify(config));
-
-  undo.defer(() => host.runtime.forget(spec.id));
-  undo.defer(() => emptyCgroup(cgroup));
+  };
   using writers = new DisposableStack();
   const stdout = openOutput(tmp, undo, writers);
   const stderr = openOutput(tmp, undo, writers);
   const telemetry = openOutput(tmp, undo, writers);
-  const outputs = [stdout.writer, stderr.writer, telemetry.writer] as const;
-  const pid = await host.runtime.create({ id: spec.id, bundleDirectory, outputs });
-  writers.dispose();
-
-  // From here on, so that an init that ends in the middle of this is collected too.
-  const status = host.reaper.wait(pid);
-  const listeners = openListeners(host, spec, pid, undo);
-  completeMounts(pid, mounts);
-  const connection = await connect(host, spec, pid, undo);
+  const companions = spec.companions === undefined ? undefined : openCompanionPipes(tmp, undo, writers);
+  const outputs = [stdout.writer, stderr.writer, telemetry.writer, ...(companions?.writers ?? [])];
+  const order = { id: spec.id, bundleDirectory, input: companions?.input, outputs };
+  const container =
+    host.runtime.name === "runsc"
+      ? createGvisor(host, { order, config, plan, cgroup, writers, undo })
+      : await createNative(host, { order, config, plan, writers });
+  const listeners = openListeners(host, spec, container.networkPid, undo);
+  const connection = await connect(host, spec, container.networkPid, undo);
   const blockDevice = spec.limits.diskBytesPerSecond === undefined ? undefined : blockDeviceOf(host.volumes, tmp);
   cgroup.setLimits(spec.limits, blockDevice);
   undoTmp.move();
@@ -70,17 +74,79 @@ export async function createOciSandbox(host: OciHost, spec: SandboxSpec): Promis
   return new OciSandbox({
     host,
     spec,
-    pid,
+    container,
     cgroup,
     connection,
     listeners,
     stdout: stdout.stream,
     stderr: stderr.stream,
     telemetry: telemetry.stream,
-    status,
+    companions,
     resources,
     tmp,
   });
+}
+
+interface ContainerParts {
+  readonly order: CreateOrder;
+  readonly config: Omit<ConfigParts, "mounts">;
+  readonly plan: MountPlan;
+  /** The worker's copies of the order's descriptors. */
+  readonly writers: DisposableStack;
+}
+
+async function createNative(host: OciHost, { order, config, plan, writers }: ContainerParts): Promise<Container> {
+  await writeFile(
+    join(order.bundleDirectory, "config.json"),
+    JSON.stringify(ociConfig({ ...config, mounts: plan.early })),
+  );
+  const pid = await host.runtime.create(order);
+  writers.dispose();
+  // From here on, so that an init that ends in the middle of this is collected too.
+  const status = host.reaper.wait(pid);
+  completeMounts(pid, plan);
+  return new NativeContainer({ id: order.id, runtime: host.runtime, pid, status });
+}
+
+function createGvisor(
+  { runtime, reaper, stageDirectory }: OciHost,
+  parts: ContainerParts & { readonly cgroup: SandboxCgroup; readonly undo: AsyncDisposableStack },
+): Container {
+  const { order, config, plan, cgroup, undo } = parts;
+  // They stay with the container until it is started, or until its end.
+  const writers = parts.writers.move();
+  undo.defer(() => writers.dispose());
+  const holderPid = startHolder();
+  const container = new GvisorContainer({
+    order,
+    runtime,
+    reaper,
+    holderPid,
+    stageDirectory,
+    configWith: (mounts) =>
+      ociConfig({
+        ...config,
+        rootDirectory: stageDirectory,
+        deviceDirectory: join(stageDirectory, "dev"),
+        mounts,
+        gvisor: { networkNamespace: `/proc/${holderPid}/ns/net` },
+      }),
+    releaseDescriptors: () => writers.dispose(),
+  });
+  try {
+    // Where the holder is found and killed with whatever else is left of the sandbox.
+    cgroup.makeWith(holderPid);
+    container.mount([
+      { source: config.rootDirectory, target: "/", isWritable: false },
+      { source: config.deviceDirectory, target: "/dev", isWritable: false, hasDevices: true },
+      ...plan.early,
+      ...plan.late,
+    ]);
+    return container;
+  } catch (error) {
+    container.kill();
+    throw error;
+  }
 }
 
 async function takeTmp(host: OciHost, spec: SandboxSpec, undo: AsyncDisposableStack): Promise<TmpVolume> {
@@ -133,6 +199,29 @@ function openOutput(
   // A pipe belongs to who made it; only its owner may open it again, as programs do through /dev/stdout.
   fchownSync(write, tmp.uidBase + sandboxUser.uid, tmp.uidBase + sandboxUser.gid);
   return { stream, writer: write };
+}
+
+/** What `companions.sh` and the worker say to each other, and what the companions write. */
+function openCompanionPipes(
+  tmp: TmpVolume,
+  undo: AsyncDisposableStack,
+  writers: DisposableStack,
+): CompanionPipes & { readonly input: number; readonly writers: readonly number[] } {
+  const orders = libc.pipe();
+  writers.defer(() => libc.close(orders.read));
+  const orderStream = new Socket({ fd: orders.write, readable: false, writable: true });
+  // Who does not read any more has ended, as the sandbox tells.
+  orderStream.on("error", () => undefined);
+  undo.defer(() => void orderStream.destroy());
+  const notices = openOutput(tmp, undo, writers);
+  const output = openOutput(tmp, undo, writers);
+  return {
+    orders: orderStream,
+    notices: notices.stream,
+    output: output.stream,
+    input: orders.read,
+    writers: [notices.writer, output.writer],
+  };
 }
 
 function openListeners(host: OciHost, spec: SandboxSpec, pid: number, undo: AsyncDisposableStack): Map<number, number> {

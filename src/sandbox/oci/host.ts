@@ -4,6 +4,7 @@ import type { Egress } from "../network/egress.ts";
 import type { TmpVolumes } from "../tmp/volumes.ts";
 import type { Reaper } from "./reaper.ts";
 import type { SandboxRoot } from "./root.ts";
+import type { NfsExports } from "./nfs-exports.ts";
 import type { OciRuntime } from "./runtime.ts";
 import type { UidRanges } from "./uid-ranges.ts";
 
@@ -16,11 +17,14 @@ export interface OciHost {
   readonly volumes: Pick<TmpVolumes, "create" | "directoryOf" | "blockDeviceOf" | "resize" | "remove">;
   readonly egress: Pick<Egress, "connect" | "allowLists"> | undefined;
   readonly serveDns: ServeDns | undefined;
+  readonly exports: NfsExports;
   readonly uidRanges: UidRanges;
   readonly reaper: Reaper;
   readonly root: SandboxRoot;
   /** One directory for each sandbox: its configuration, and the mark by which a later run finds what is left of it. */
   readonly bundlesDirectory: string;
+  /** Empty; where mounts are put together that only some processes see. */
+  readonly stageDirectory: string;
   readonly hasCgroupNamespaces: boolean;
   readonly architecture: "x64" | "arm64";
 }

@@ -1,7 +1,7 @@
 /**
- * Sandboxes as OCI containers of `runc` or `crun`, for a worker that runs as root. Everything that a run makes can be
- * found by the next one from `stateDirectory` alone: each sandbox has a directory there before anything else of it
- * exists, and its cgroup, runtime state and processes are reached by its name.
+ * Sandboxes as OCI containers of `runc`, `crun` or `runsc` (gVisor), for a worker that runs as root. Everything that a run
+ * makes can be found by the next one from `stateDirectory` alone: each sandbox has a directory there before anything else
+ * of it exists, and its cgroup, runtime state and processes are reached by its name.
  */
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,14 +13,16 @@ import { SafeDriver } from "../safe-driver.ts";
 import type { TmpVolumes } from "../tmp/volumes.ts";
 import { createOciSandbox } from "./create-sandbox.ts";
 import type { OciHost, ServeDns } from "./host.ts";
+import { NfsExports } from "./nfs-exports.ts";
 import { emptyCgroup, removeTmp } from "./oci-sandbox.ts";
 import { Reaper } from "./reaper.ts";
 import { prepareRoot } from "./root.ts";
 import { OciRuntime } from "./runtime.ts";
+import type { OciRuntimeName } from "./runtime.ts";
 import { UidRanges } from "./uid-ranges.ts";
 
 export interface OciDriverOptions {
-  readonly runtime: "runc" | "crun" | "runsc";
+  readonly runtime: OciRuntimeName;
   /** Of this driver alone; every directory above must be passable for other users (o+x). */
   readonly stateDirectory: string;
   /** First host uid of the sandboxes' ranges. */
@@ -43,13 +45,14 @@ export class OciDriver extends SafeDriver {
   /** Throws when the host lacks something, or another process uses the state directory. */
   constructor(options: OciDriverOptions) {
     super();
-    if (options.runtime === "runsc") throw new Error(runscRefusal);
     this.name = options.runtime;
     this.#options = options;
     const { stateDirectory, cgroupParent = "hearth" } = options;
     const bundlesDirectory = join(stateDirectory, "sandboxes");
     const runtimeDirectory = join(stateDirectory, "runtime");
+    const stageDirectory = join(stateDirectory, "stage");
     mkdirSync(bundlesDirectory, { recursive: true });
+    mkdirSync(stageDirectory, { recursive: true, mode: 0o755 });
     mkdirSync(runtimeDirectory, { recursive: true, mode: 0o711 });
     this.#lock = openSync(join(stateDirectory, "lock"), "w");
     try {
@@ -61,10 +64,12 @@ export class OciDriver extends SafeDriver {
         volumes: options.volumes,
         egress: options.egress,
         serveDns: options.serveDns,
+        exports: new NfsExports(join(stateDirectory, "nfs")),
         uidRanges: new UidRanges(options.uidBase),
         reaper,
         root: prepareRoot(stateDirectory),
         bundlesDirectory,
+        stageDirectory,
         hasCgroupNamespaces: existsSync("/proc/self/ns/cgroup"),
         architecture: process.arch === "arm64" ? "arm64" : "x64",
       };
@@ -77,6 +82,7 @@ export class OciDriver extends SafeDriver {
   protected override async removeLeftovers(): Promise<RecoveryReport> {
     const { bundlesDirectory, cgroups, runtime } = this.#host;
     await runtime.killStrays();
+    await this.#host.exports.recover();
     const leftOver = readdirSync(bundlesDirectory);
     // What runs uses the rest: first it ends, then its links and volumes go.
     await Promise.all(leftOver.map((id) => emptyCgroup(cgroups.of(id))));
@@ -102,14 +108,14 @@ export class OciDriver extends SafeDriver {
     await this.#options.egress?.allowLists.open(ranges);
   }
 
-  protected override shutDown(): Promise<void> {
+  override hasEgressList(ranges: readonly string[]): boolean {
+    return this.#options.egress?.allowLists.has(ranges) ?? true;
+  }
+
+  protected override async shutDown(): Promise<void> {
+    await this.#host.exports.recover();
     this.#host.reaper.close();
     this.#host.cgroups.close();
     closeSync(this.#lock);
-    return Promise.resolve();
   }
 }
-
-const runscRefusal =
-  "runsc is not supported: gVisor's network and mounts live inside its own kernel, where the worker can neither listen " +
-  "on a sandbox's loopback nor attach code; use runc or crun";

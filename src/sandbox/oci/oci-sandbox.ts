@@ -1,10 +1,8 @@
 /** One sandbox made by an OCI runtime, from the moment it stands until nothing of it is left. */
-import { readFileSync } from "node:fs";
 import { constants } from "node:os";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import type { SandboxCgroup } from "../cgroup/contract.ts";
-import { sendKill } from "../cgroup/files.ts";
 import { SandboxGoneError } from "../contract.ts";
 import type {
   Mount,
@@ -16,21 +14,30 @@ import type {
   SandboxUsage,
   TmpVolume,
 } from "../contract.ts";
-import type { WaitStatus } from "../linux/libc.ts";
-import { attachInto, shareInto } from "../linux/mounts.ts";
+import * as libc from "../linux/libc.ts";
+import { inNetworkNamespace } from "../linux/namespaces.ts";
 import { mapOwners } from "../linux/owner-mapping.ts";
 import type { Connection } from "../network/egress.ts";
 import { sandboxUser } from "./config.ts";
 import { blockDeviceOf } from "./block-device.ts";
+import type { Container } from "./container.ts";
+import { CompanionControl } from "./companion-control.ts";
 import type { OciHost } from "./host.ts";
+import { isNfsExport } from "./nfs-exports.ts";
 
 /** How long killed processes may take to leave their cgroup: an uninterruptible wait for a slow disk. */
 const emptyMsMax = 30_000;
 
+export interface CompanionPipes {
+  readonly orders: Writable;
+  readonly notices: Readable;
+  readonly output: Readable;
+}
+
 interface OciSandboxParts {
   readonly host: OciHost;
   readonly spec: SandboxSpec;
-  readonly pid: number;
+  readonly container: Container;
   readonly cgroup: SandboxCgroup;
   readonly connection: Connection | undefined;
   /** Those that nobody has taken. */
@@ -38,7 +45,7 @@ interface OciSandboxParts {
   readonly stdout: Readable;
   readonly stderr: Readable;
   readonly telemetry: Readable;
-  readonly status: Promise<WaitStatus>;
+  readonly companions: CompanionPipes | undefined;
   readonly resources: AsyncDisposableStack;
   readonly tmp: TmpVolume;
 }
@@ -49,6 +56,7 @@ export class OciSandbox implements Sandbox {
   readonly stderr: Readable;
   readonly telemetry: Readable;
   readonly exited: Promise<SandboxExit>;
+  readonly #companions: CompanionControl | undefined;
   readonly #parts: OciSandboxParts;
   #tmp: TmpVolume;
   #networkBytesPerSecond: number | undefined;
@@ -63,7 +71,28 @@ export class OciSandbox implements Sandbox {
     this.#parts = parts;
     this.#tmp = parts.tmp;
     this.#networkBytesPerSecond = parts.spec.limits.networkBytesPerSecond;
-    this.exited = parts.status.then((status) => this.#exitOf(status));
+    this.exited = parts.container.status.then((status) => this.#exitOf(status));
+    const count = parts.spec.companions?.programs.length ?? 0;
+    this.#companions =
+      parts.companions &&
+      new CompanionControl({
+        ...parts.companions,
+        count,
+        sandboxExited: this.exited,
+        exitOf: (code) => exitOf({ code }, parts.cgroup.usage().oomKills),
+      });
+  }
+
+  get companionOutput(): Readable | undefined {
+    return this.#companions?.output;
+  }
+
+  get commandExited(): Promise<SandboxExit> {
+    return this.#companions?.commandExited ?? this.exited;
+  }
+
+  get companionExits(): readonly Promise<SandboxExit>[] {
+    return this.#companions?.exits ?? [];
   }
 
   get tmp(): TmpVolume {
@@ -81,21 +110,37 @@ export class OciSandbox implements Sandbox {
   }
 
   start(): Promise<void> {
-    return this.#parts.host.runtime.start(this.id, this.exited);
+    return this.#parts.container.start();
+  }
+
+  startCommand(): void {
+    this.#companions?.startCommand();
+  }
+
+  connect(port: number): number {
+    if (this.#hasExited) throw new SandboxGoneError(this.id);
+    return inNetworkNamespace(this.#parts.container.networkPid, () => libc.connectToLoopback(port));
   }
 
   attach(mount: Mount): void {
     this.#requireAttachPoint(mount);
-    attachInto(this.#parts.pid, mount);
+    this.#parts.container.attach(mount);
   }
 
   async share(mount: Mount): Promise<void> {
     this.#requireAttachPoint(mount);
+    const { host, container } = this.#parts;
+    if (isNfsExport(mount.source)) {
+      const source = await host.exports.directoryOf(mount.source);
+      this.#requireAttachPoint(mount);
+      container.share({ ...mount, source }, undefined);
+      return;
+    }
     const { uid, gid } = sandboxUser;
     const { uidBase } = this.#tmp;
     using owners = await mapOwners(mount.source, { uid: uidBase + uid, gid: uidBase + gid });
     this.#requireAttachPoint(mount);
-    shareInto(this.#parts.pid, mount, owners.userNamespace);
+    container.share(mount, owners.userNamespace);
   }
 
   restrictEgress(ranges: readonly string[]): void {
@@ -129,11 +174,9 @@ export class OciSandbox implements Sandbox {
 
   signal(signal: "SIGTERM" | "SIGKILL"): void {
     if (this.#hasExited) return;
-    try {
-      process.kill(commandOf(this.#parts.pid), signal);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-    }
+    // The shell that runs beside companions has the command as its child; killing the shell would end them all.
+    const isByProxy = this.#companions !== undefined && signal === "SIGKILL";
+    this.#parts.container.signal(isByProxy ? "SIGUSR2" : signal);
   }
 
   usage(): SandboxUsage {
@@ -143,8 +186,7 @@ export class OciSandbox implements Sandbox {
   async destroy(options: { readonly keepTmp?: boolean } = {}): Promise<void> {
     this.#isDestroying = true;
     if (!this.#hasExited) {
-      // The kernel ends everything in a pid namespace with its init.
-      sendKill(this.#parts.pid);
+      this.#parts.container.kill();
       this.#parts.cgroup.thaw();
     }
     // What does not die is reported when the cgroup is emptied.
@@ -161,7 +203,7 @@ export class OciSandbox implements Sandbox {
     if (this.#hasExited) throw new SandboxGoneError(this.id);
   }
 
-  #exitOf(status: WaitStatus): SandboxExit {
+  #exitOf(status: libc.WaitStatus): SandboxExit {
     this.#hasExited = true;
     if (this.#isDestroying) return { kind: "destroyed" };
     return exitOf(status, this.#parts.cgroup.usage().oomKills);
@@ -177,19 +219,12 @@ export async function removeTmp(host: OciHost, volume: TmpVolume): Promise<void>
  * What the init's end says of the command: tini exits with the command's code, or with 128 and the number of the signal
  * that ended it, as shells do.
  */
-export function exitOf(status: WaitStatus, oomKills: number): SandboxExit {
+export function exitOf(status: libc.WaitStatus, oomKills: number): SandboxExit {
   const number = "signal" in status ? status.signal : status.code - 128;
   const signal = Object.entries(constants.signals).find(([, value]) => value === number)?.[0];
   if (signal === undefined) return { kind: "exited", code: "code" in status ? status.code : 128 + status.signal };
   if (signal === "SIGKILL" && oomKills > 0) return { kind: "out-of-memory" };
   return { kind: "signaled", signal };
-}
-
-/** The first child of the sandbox's init; the init itself as long as it has none. */
-function commandOf(initPid: number): number {
-  const children = readFileSync(`/proc/${initPid}/task/${initPid}/children`, "utf8");
-  const [first = ""] = children.split(" ");
-  return first === "" ? initPid : Number(first);
 }
 
 /** Kills what runs in a cgroup, waits for its end and removes the cgroup. */

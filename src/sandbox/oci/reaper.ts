@@ -10,6 +10,7 @@ const sweepMs = 1000;
 
 export class Reaper {
   readonly #waiting = new Map<number, (status: libc.WaitStatus) => void>();
+  readonly #groups = new Map<number, () => void>();
   readonly #onChild = (): void => this.#collectPeeked();
   #sweep: NodeJS.Timeout | undefined;
 
@@ -24,6 +25,15 @@ export class Reaper {
     this.#waiting.set(pid, resolve);
     this.#sweep ??= setInterval(() => this.#collectAll(), sweepMs);
     this.#collect(pid);
+    return promise;
+  }
+
+  /** Resolves when this process has no child left in a process group, whatever there was. */
+  waitForGroup(leader: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#groups.set(leader, resolve);
+    this.#sweep ??= setInterval(() => this.#collectAll(), sweepMs);
+    this.#collectGroup(leader);
     return promise;
   }
 
@@ -43,6 +53,7 @@ export class Reaper {
 
   #collectAll(): void {
     for (const pid of this.#waiting.keys()) this.#collect(pid);
+    for (const leader of this.#groups.keys()) this.#collectGroup(leader);
   }
 
   #collect(pid: number): void {
@@ -50,7 +61,18 @@ export class Reaper {
     if (status === undefined) return;
     this.#waiting.get(pid)?.(status);
     this.#waiting.delete(pid);
-    if (this.#waiting.size > 0) return;
+    this.#restIfIdle();
+  }
+
+  #collectGroup(leader: number): void {
+    while (libc.hasChildIn(leader)) if (libc.waitForExit(-leader) === undefined) return;
+    this.#groups.get(leader)?.();
+    this.#groups.delete(leader);
+    this.#restIfIdle();
+  }
+
+  #restIfIdle(): void {
+    if (this.#waiting.size + this.#groups.size > 0) return;
     clearInterval(this.#sweep);
     this.#sweep = undefined;
   }

@@ -10,12 +10,11 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { sendKill } from "../cgroup/files.ts";
 import { unifiedOfHybrid } from "../cgroup/open.ts";
-import { mountsWithout, visitMounts } from "../linux/namespaces.ts";
+import { inMountNamespace, mountsWithout, visitMounts } from "../linux/namespaces.ts";
 import { spawnProcess } from "../linux/spawn.ts";
-import { extraDescriptors } from "./config.ts";
 import type { Reaper } from "./reaper.ts";
 
-export type OciRuntimeName = "runc" | "crun";
+export type OciRuntimeName = "runc" | "crun" | "runsc";
 
 /** A create that takes longer hangs: some 500 times what it takes on an idle machine. */
 const createMsMax = 30_000;
@@ -23,13 +22,21 @@ const createMsMax = 30_000;
 /** More at once make each slower and none of them sooner: a create is CPU time with short waits in between. */
 const createsAtOnceMax = 2 * availableParallelism();
 
+/** stdout and stderr; an OCI runtime hands on what comes after them only when it is told how many. */
+const standardOutputs = 2;
+
 const programDirectories = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/** See `gvisor-container.ts` for the first two; gVisor obeys the seccomp profile only on demand. */
+const gvisorFlags = ["--network=host", "--file-access=shared", "--overlay2=none", "--oci-seccomp"];
 
 export interface CreateOrder {
   readonly id: string;
   readonly bundleDirectory: string;
-  /** Descriptors for stdout, stderr and the command's descriptor 3. */
-  readonly outputs: readonly [number, number, number];
+  /** For the descriptor 0 of what runs inside; it reads nothing without it. */
+  readonly input: number | undefined;
+  /** For its descriptors 1, 2, 3, … */
+  readonly outputs: readonly number[];
 }
 
 export class OciRuntime {
@@ -44,20 +51,25 @@ export class OciRuntime {
 
   /** `stateDirectory` is the runtime's own. */
   constructor(name: OciRuntimeName, stateDirectory: string, reaper: Reaper) {
+    const program = programOf(name);
+    if (program === undefined) throw new Error(`${name} is missing (apt-get install ${name})`);
     this.name = name;
-    this.#program = findProgram(name);
+    this.#program = program;
     this.#stateDirectory = stateDirectory;
     this.#reaper = reaper;
     const unified = name === "crun" ? unifiedOfHybrid(readFileSync("/proc/self/mounts", "utf8")) : undefined;
     this.#mountNamespace = unified === undefined ? undefined : mountsWithout(unified);
   }
 
-  /** Makes the sandbox; its init waits for `start`. Returns the init's pid. First come, first served. */
-  async create(order: CreateOrder): Promise<number> {
+  /**
+   * Makes the sandbox. Its init waits for `start`, but for runsc's, which runs at once. Returns the pid of the init, of
+   * gVisor's kernel for runsc. The runtime sees the mounts of the process `holderPid`, if given. First come, first served.
+   */
+  async create(order: CreateOrder, holderPid?: number): Promise<number> {
     if (this.#creates === createsAtOnceMax) await new Promise<void>((resolve) => this.#queue.push(resolve));
     else this.#creates++;
     try {
-      return await this.#create(order);
+      return await this.#create(order, holderPid);
     } finally {
       const next = this.#queue.shift();
       if (next === undefined) this.#creates--;
@@ -65,25 +77,40 @@ export class OciRuntime {
     }
   }
 
-  async #create({ id, bundleDirectory, outputs }: CreateOrder): Promise<number> {
+  async #create({ id, bundleDirectory, input, outputs }: CreateOrder, holderPid?: number): Promise<number> {
     const pidFile = join(bundleDirectory, "pid");
     const global = ["--root", this.#stateDirectory, "--log", join(bundleDirectory, "log"), "--log-format", "json"];
-    const create = ["create", "--bundle", bundleDirectory, "--pid-file", pidFile];
+    const make = ["--bundle", bundleDirectory, "--pid-file", pidFile, ...this.#handOn(outputs)];
     const spawnRuntime = (): number =>
       spawnProcess({
         program: this.#program,
-        args: [...global, ...create, "--preserve-fds", String(extraDescriptors), id],
+        args: [...global, ...(this.name === "runsc" ? [...gvisorFlags, "run", "--detach"] : ["create"]), ...make, id],
         // A create is over before a garbage collection would pay.
         environment: { PATH: programDirectories.join(":"), GOGC: "off" },
+        input,
         outputs,
       });
-    const pid = this.#mountNamespace === undefined ? spawnRuntime() : visitMounts(this.#mountNamespace, spawnRuntime);
+    const pid = this.#spawnAmongMounts(spawnRuntime, holderPid);
     const timer = setTimeout(() => sendKill(pid), createMsMax);
     const status = await this.#reaper.wait(pid);
     clearTimeout(timer);
     if ("code" in status && status.code === 0) return Number(readFileSync(pidFile, "utf8"));
     const end = "code" in status ? `code ${status.code}` : `signal ${status.signal}`;
     throw new Error(`${this.name} create ${id}: ${end}: ${lastMessage(join(bundleDirectory, "log"))}`);
+  }
+
+  #spawnAmongMounts(spawn: () => number, holderPid: number | undefined): number {
+    if (holderPid !== undefined) return inMountNamespace(holderPid, spawn);
+    return this.#mountNamespace === undefined ? spawn() : visitMounts(this.#mountNamespace, spawn);
+  }
+
+  #handOn(outputs: readonly number[]): string[] {
+    const extra = outputs.length - standardOutputs;
+    if (this.name !== "runsc") return ["--preserve-fds", String(extra)];
+    return Array.from({ length: extra }, (_, index) => index + standardOutputs + 1).flatMap((fd) => [
+      "--pass-fd",
+      `${fd}:${fd}`,
+    ]);
   }
 
   /**
@@ -106,6 +133,18 @@ export class OciRuntime {
     rmSync(fifo, { force: true });
   }
 
+  /** For runsc: sends a signal to the sandbox's init, without waiting for it to arrive. */
+  signal(id: string, signal: string): void {
+    const args = ["--root", this.#stateDirectory, "kill", id, signal.slice("SIG".length)];
+    // That it is gone already is no news.
+    void this.#reaper.wait(spawnProcess({ program: this.#program, args, environment: {}, outputs: [] }));
+  }
+
+  /** Where runsc keeps what it knows of a sandbox. */
+  stateFileOf(id: string): string {
+    return join(this.#stateDirectory, `${id}_sandbox:${id}.state`);
+  }
+
   /** Ends creates of a worker that was killed: they would go on, and their sandboxes belong to nobody. */
   async killStrays(): Promise<void> {
     const startedAtMs = performance.now();
@@ -125,8 +164,18 @@ export class OciRuntime {
 
   /** Forgets a sandbox whose processes and cgroup are gone. */
   async forget(id: string): Promise<void> {
-    await rm(join(this.#stateDirectory, id), { recursive: true, force: true });
+    const stateFile = this.stateFileOf(id);
+    const left =
+      this.name === "runsc"
+        ? [stateFile, stateFile.replace(/state$/, "lock"), ...socketDirectories(this.#stateDirectory, id)]
+        : [join(this.#stateDirectory, id)];
+    await Promise.all(left.map((path) => rm(path, { recursive: true, force: true })));
   }
+}
+
+/** runsc puts its control socket into the first of these whose path is short enough for one. */
+function socketDirectories(stateDirectory: string, id: string): string[] {
+  return [stateDirectory, "/var/run", "/run", "/tmp"].map((directory) => join(directory, `runsc-${id}.sock`));
 }
 
 /** Empty when the process has ended, or is about to. */
@@ -153,10 +202,9 @@ function releaseCrun(fifo: string): void {
   rmSync(fifo);
 }
 
-function findProgram(name: string): string {
-  const found = programDirectories.map((directory) => join(directory, name)).find((path) => existsSync(path));
-  if (found === undefined) throw new Error(`${name} is missing (apt-get install ${name})`);
-  return found;
+/** Where an OCI runtime is installed. */
+export function programOf(name: OciRuntimeName): string | undefined {
+  return programDirectories.map((directory) => join(directory, name)).find((path) => existsSync(path));
 }
 
 /** runc and crun log one JSON object a line. */
