@@ -11,6 +11,11 @@ import { CodeSigning } from "../../src/control-plane/code-signing/code-signing.t
 import { Concurrency } from "../../src/control-plane/concurrency/concurrency.ts";
 import { EventInvokeConfigs } from "../../src/control-plane/event-invoke/event-invoke-configs.ts";
 import { EventSourceMappings } from "../../src/control-plane/event-source-mappings/event-source-mappings.ts";
+import { isSettled } from "../../src/control-plane/event-source-mappings/mapping-life.ts";
+import {
+  mappingsPrefix,
+  type EventSourceMappingRecord,
+} from "../../src/control-plane/event-source-mappings/mapping-record.ts";
 import { FunctionUrls } from "../../src/control-plane/function-urls/function-urls.ts";
 import { Functions } from "../../src/control-plane/functions/functions.ts";
 import { FunctionPolicies } from "../../src/control-plane/policies/function-policies.ts";
@@ -158,6 +163,16 @@ export class LambdaBench implements AsyncDisposable {
     for (;;) {
       const shown = await this.call("GetFunctionConfiguration", { FunctionName: name }, context({ scope }));
       if (shown["State"] !== "Pending" && shown["LastUpdateStatus"] !== "InProgress") return shown;
+      await setImmediate();
+    }
+  }
+
+  /** Lets the transitions of event source mappings end. */
+  async untilMappingsSettled(): Promise<void> {
+    for (;;) {
+      this.clock.advance(0);
+      const entries = await this.engine.records.list<EventSourceMappingRecord>(mappingsPrefix);
+      if (entries.every(({ value }) => isSettled(value.state))) return;
       await setImmediate();
     }
   }

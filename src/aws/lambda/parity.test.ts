@@ -22,6 +22,25 @@ interface RecordedCase {
 
 const scope = { account: "123456789012", region: "us-east-1" };
 const operations = new Set([
+  "CreateEventSourceMapping",
+  "CreateFunctionUrlConfig",
+  "DeleteEventSourceMapping",
+  "DeleteFunctionEventInvokeConfig",
+  "DeleteFunctionUrlConfig",
+  "GetEventSourceMapping",
+  "GetFunctionEventInvokeConfig",
+  "GetFunctionRecursionConfig",
+  "GetFunctionUrlConfig",
+  "GetRuntimeManagementConfig",
+  "ListEventSourceMappings",
+  "ListFunctionEventInvokeConfigs",
+  "ListFunctionUrlConfigs",
+  "PutFunctionEventInvokeConfig",
+  "PutFunctionRecursionConfig",
+  "PutRuntimeManagementConfig",
+  "UpdateEventSourceMapping",
+  "UpdateFunctionEventInvokeConfig",
+  "UpdateFunctionUrlConfig",
   "AddLayerVersionPermission",
   "DeleteLayerVersion",
   "GetLayerVersion",
@@ -104,21 +123,54 @@ for (const each of cases) {
 /** Our answers, in order; an error as its code and text. */
 async function play({ calls }: RecordedCase): Promise<unknown[]> {
   const model = lambdaModel();
-  await using lambda = await LambdaBench.open(["python3.12"]);
+  await using lambda = await LambdaBench.open(["python3.12", "nodejs20.x"]);
+  for (const [arn, answer] of sourcesOf(calls)) lambda.sources.set(arn, answer);
+  const mappings = new RecordedMappings();
   const answers: unknown[] = [];
   for (const { service, op, params } of calls) {
     if (service !== "lambda") continue;
-    const input = decoded(params) as Record<string, unknown>;
+    const input = decoded(mappings.translated(params)) as Record<string, unknown>;
     try {
       model.operations.get(op)?.validate(input);
-      answers.push(withoutUndefined(await lambda.call(op, input, context({ scope }))));
-      if (/^(Create|Update)/.test(op)) await lambda.untilSettled(String(input["FunctionName"]), scope);
+      const answer = withoutUndefined(await lambda.call(op, input, context({ scope })));
+      answers.push(answer);
+      if (op.endsWith("EventSourceMapping")) {
+        if (op.startsWith("Create")) mappings.add((answer as { UUID: string }).UUID);
+        await lambda.untilMappingsSettled();
+      } else if (/^(Create|Update)/.test(op)) await lambda.untilSettled(String(input["FunctionName"]), scope);
     } catch (error) {
       assert(error instanceof ApiError, String(error));
       answers.push({ code: error.code, texts: textsOf(error.message) });
     }
   }
   return answers;
+}
+
+/** Whether the sources of a case's mappings are there: those that it makes are, and no others. */
+function sourcesOf(calls: RecordedCase["calls"]): Map<string, "yes" | "no"> {
+  const made = calls.flatMap(({ service, params }) => (service === "lambda" ? [] : Object.values(params)));
+  const arns = calls.map(({ params }) => (params as { EventSourceArn?: string }).EventSourceArn ?? "");
+  const nameOf = (arn: string): string => arn.split(":table/")[1]?.split("/")[0] ?? arn.split(/[:/]/).at(-1) ?? "";
+  return new Map(arns.map((arn) => [arn, made.includes(nameOf(arn)) ? "yes" : "no"]));
+}
+
+/** The ids of mappings that the recording knew, each for the next of ours that none stands for yet. */
+class RecordedMappings {
+  readonly #ours: string[] = [];
+  readonly #known = new Map<string, string>();
+
+  add(uuid: string): void {
+    this.#ours.push(uuid);
+  }
+
+  translated(params: object): object {
+    const text = JSON.stringify(params).replaceAll(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (recorded) => {
+      const ours = this.#known.get(recorded) ?? this.#ours.shift() ?? recorded;
+      this.#known.set(recorded, ours);
+      return ours;
+    });
+    return JSON.parse(text) as object;
+  }
 }
 
 /** A recorded answer without what surrounds it. */
@@ -186,7 +238,7 @@ function matchesText(recorded: string, answer: unknown, bound: Map<string, unkno
     return value === answer;
   }
   if (recorded === "<code-size>") return typeof answer === "number";
-  if (["date", "code-sha256"].includes(recorded)) return typeof answer === "string" && answer !== "";
+  if (["date", "datetime", "code-sha256"].includes(recorded)) return typeof answer === "string" && answer !== "";
   const parts = recorded
     .split(/<[^<>]*>a*|111111111111/)
     .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`));
@@ -199,7 +251,9 @@ function decoded(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   const { $b64 } = value as { $b64?: string };
   if ($b64 !== undefined) return Buffer.from($b64, "base64");
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, decoded(item)]));
+  // Clients leave out what is null.
+  const members = Object.entries(value).filter(([, item]) => item !== null);
+  return Object.fromEntries(members.map(([name, item]) => [name, decoded(item)]));
 }
 
 function withoutUndefined(value: unknown): unknown {

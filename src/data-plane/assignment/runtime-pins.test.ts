@@ -16,11 +16,11 @@ const manual = (version: string): RuntimeManagementRecord => ({
 
 test("a version that is pinned to a runtime version starts with no other, until its pin is gone", async () => {
   const clock = new ManualClock();
-  const { records, close } = createMemoryEngine({ clock, random: Math.random });
+  const engine = createMemoryEngine({ clock, random: Math.random });
   const pins = new RuntimePins();
   const key = functionPartKey("runtime-management", scope, "f", "1");
-  await records.put(key, manual("24.0.0"));
-  await pins.follow(records);
+  await engine.records.put(key, manual("24.0.0"));
+  await pins.follow(engine.records);
   const start = (version: string): void => pins.require(scope, configurationOf("f", { version }), runtime);
 
   assert.throws(() => start("1"), (error: Error) => {
@@ -32,12 +32,12 @@ test("a version that is pinned to a runtime version starts with no other, until 
   });
   start("$LATEST");
 
-  await records.put(key, manual(runtime.version));
+  await engine.records.put(key, manual(runtime.version));
   start("1");
-  await records.put(key, manual("24.0.0"));
-  await records.delete(key);
+  await engine.records.put(key, manual("24.0.0"));
+  await engine.records.delete(key);
   start("1");
 
   pins.close();
-  await close();
+  await engine.close();
 });
