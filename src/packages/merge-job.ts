@@ -1,6 +1,7 @@
 /**
  * Makes one tree of several unpacked packages in an empty directory. Files are hard links to those of the packages, so
- * that nothing is copied; links are made anew, since the kernel lets only their owner make hard links of them.
+ * that nothing is copied; links are made anew, since the kernel lets only their owner make hard links of them. A file may
+ * have as many links as the file system allows (65,000 on ext4), far more than a machine has trees.
  */
 import { chmodSync, linkSync, mkdirSync, readdirSync, readlinkSync, symlinkSync } from "node:fs";
 import { join } from "node:path";

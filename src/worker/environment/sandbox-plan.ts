@@ -14,6 +14,7 @@ export const layersRoot = "/opt";
 /**
  * Of what is attached later. The dynamic linker remembers for the life of a process which directories of its search path
  * were not there when it first looked: these are, and are looked into again.
+ * Differs from AWS: the `/opt` of a function without layers holds an empty `lib`.
  */
 const libraryDirectories = [`${taskRoot}/lib`, `${layersRoot}/lib`] as const;
 
