@@ -148,10 +148,14 @@ async function play({ calls }: RecordedCase): Promise<unknown[]> {
 
 /** Whether the sources of a case's mappings are there: those that it makes are, and no others. */
 function sourcesOf(calls: RecordedCase["calls"]): Map<string, "yes" | "no"> {
-  const made = calls.flatMap(({ service, params }) => (service === "lambda" ? [] : Object.values(params)));
+  const setUp = calls.filter(({ service }) => service !== "lambda");
+  const made = new Set(setUp.flatMap(({ params }) => Object.values(params) as unknown[]));
   const arns = calls.map(({ params }) => (params as { EventSourceArn?: string }).EventSourceArn ?? "");
-  const nameOf = (arn: string): string => arn.split(":table/")[1]?.split("/")[0] ?? arn.split(/[:/]/).at(-1) ?? "";
-  return new Map(arns.map((arn) => [arn, made.includes(nameOf(arn)) ? "yes" : "no"]));
+  return new Map(arns.map((arn) => [arn, made.has(sourceNameOf(arn)) ? "yes" : "no"]));
+}
+
+function sourceNameOf(arn: string): string | undefined {
+  return arn.split(":table/")[1]?.split("/")[0] ?? arn.split(/[:/]/).at(-1);
 }
 
 /** The ids of mappings that the recording knew, each for the next of ours that none stands for yet. */
