@@ -9,6 +9,7 @@ import type * as RuntimeCommands from "./commands/runtimes.ts";
 import { settings, type Config, type Setting } from "../config/settings.ts";
 import { version } from "../config/version.ts";
 import { connectionOf, type Connection } from "./endpoint.ts";
+import { addResourceCommands } from "./resource-commands.ts";
 import { CommandError, createOutput, type Output, type OutputFormat } from "./output.ts";
 
 interface CommonOptions {
@@ -159,6 +160,7 @@ function buildProgram(setExitCode: (code: number) => void): Command {
       },
     );
 
+  addResourceCommands(program, { connect: connectionFrom, setExitCode });
   addRuntimes(program, setExitCode);
   return program;
 }
