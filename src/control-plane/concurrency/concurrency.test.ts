@@ -62,6 +62,27 @@ test("a reserve replaces the one before, and what was provisioned from the accou
   assert.equal(await concurrency.unreserved(scope), 990);
 });
 
+test("nothing stays written for an alias that goes at the same time", async () => {
+  const { records } = await open();
+  const alias = functionPartKey("function-alias", scope, "a", "live");
+  await records.put(alias, { name: "live", functionVersion: "1", additionalVersionWeights: {} });
+  const racing: Records = {
+    get: async (key) => records.get(key),
+    delete: async (key, expect) => records.delete(key, expect),
+    list: async (prefix, options) => records.list(prefix, options),
+    watch: async (prefix, onChange) => records.watch(prefix, onChange),
+    put: async (key, value, expect) => {
+      await records.delete(alias);
+      return records.put(key, value, expect);
+    },
+  };
+  const concurrency = new Concurrency({ records: racing, clock: new ManualClock(), accountConcurrency: 1000 });
+
+  await assert.rejects(concurrency.provision({ scope, name: "a", qualifier: "live" }, 1), /Cannot find alias arn/);
+
+  assert.deepEqual(await records.list(["provisioned-concurrency"]), []);
+});
+
 test("accounts and regions set aside of their own", async () => {
   const { concurrency } = await open();
   await concurrency.setReserve(scope, "a", 900);

@@ -53,8 +53,8 @@ export const attemptsMax = 3;
 /** Wait after the first failure; doubles with each further one. */
 const retryMsMin = 1000;
 /**
- * Wait before a version that has failed is tried again. AWS leaves it failed until somebody asks anew; here a service
- * that the function's init needs, or a machine that was full, may be back.
+ * Wait before a version that has failed is tried again: a service that its init needs, or a machine that was full, may
+ * be back. Differs from AWS, which leaves it failed until somebody asks anew.
  */
 const failedRetryMs = 300_000;
 
