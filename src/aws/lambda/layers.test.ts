@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { context, LambdaBench, validRequest } from "../../../test/support/lambda-bench.ts";
 import { buildZip } from "../../../test/support/build-zip.ts";
 import { lambdaModel } from "../models.ts";
+import { markerAt } from "./page-marker.ts";
 
 const zip = (text: string): Buffer => buildZip([{ name: "msg.txt", content: text }]);
 const published = (name: string, overrides: object = {}): Record<string, unknown> => ({
@@ -83,9 +84,9 @@ test("lists go on where a page ended, and markers that no list gave are refused"
     ["ListLayers", {}],
     ["ListLayerVersions", { LayerName: "c" }],
   ] as const) {
-    await assert.rejects(lambda.call(operation, { ...input, Marker: "never given" }), {
-      code: "InvalidParameterValueException",
-    });
+    for (const Marker of ["never given", markerAt("a:b"), markerAt("a".repeat(5000)), ""]) {
+      await assert.rejects(lambda.call(operation, { ...input, Marker }), { code: "InvalidParameterValueException" });
+    }
   }
   assert.deepEqual(await lambda.call("ListLayerVersions", { LayerName: "unknown" }), { LayerVersions: [] });
 });

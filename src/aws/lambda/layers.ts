@@ -76,7 +76,7 @@ export function listLayers({ functions }: LambdaServices): Handler<ListLayersReq
     const limit = request.MaxItems ?? pageItemsMax;
     const page = {
       limit: limit + 1,
-      ...(request.Marker === undefined ? {} : { after: placeOfMarker(request.Marker) }),
+      ...(request.Marker === undefined ? {} : { after: nameOfMarker(request.Marker) }),
     };
     const newest = await functions.layers.list(scope, filterOf(request), page);
     const { shown, next } = pageOf(newest, limit, ({ name }) => name);
@@ -134,10 +134,18 @@ function filterOf({
   return { runtime: CompatibleRuntime, architecture: CompatibleArchitecture };
 }
 
+function nameOfMarker(marker: string): string {
+  return placeLike(/^[a-zA-Z0-9_-]{1,140}$/, marker);
+}
+
 function versionOfMarker(marker: string): number {
+  return Number(placeLike(/^\d{1,10}$/, marker));
+}
+
+function placeLike(pattern: RegExp, marker: string): string {
   const place = placeOfMarker(marker);
-  if (!/^\d{1,10}$/.test(place)) throw invalidParameter("The Marker is invalid.");
-  return Number(place);
+  if (!pattern.test(place)) throw invalidParameter("The Marker is invalid.");
+  return place;
 }
 
 function showWithLink(
