@@ -20,7 +20,8 @@ export class ApiError extends Error {
 
 /**
  * The platform cannot serve the request just now: a full queue, a worker that is gone. Retryable; the wire says 429 or
- * 500 with AWS's retryable codes. Never thrown for the caller's mistakes.
+ * 500 with AWS's retryable codes. Never thrown for the caller's mistakes. Where AWS has an error of its own for what is
+ * missing, such as a key, that `ApiError` is the cause, and trying again at once is of no use.
  */
 export class UnavailableError extends Error {
   readonly reason: "busy" | "worker-gone" | "no-capacity" | "closing";
@@ -30,4 +31,9 @@ export class UnavailableError extends Error {
     this.name = "UnavailableError";
     this.reason = reason;
   }
+}
+
+/** AWS's own error for what a function lacks, when that is why it cannot be served. */
+export function refusalBehind(error: unknown): ApiError | undefined {
+  return error instanceof UnavailableError && error.cause instanceof ApiError ? error.cause : undefined;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { functionPartKey } from "../core/function-record.ts";
-import { configurationOf, DataPlaneWorld, executed, scope, settle } from "../../test/support/data-plane.ts";
+import { functionArn, functionPartKey } from "../core/function-record.ts";
+import { configurationOf, DataPlaneWorld, executed, scope, settle, variables } from "../../test/support/data-plane.ts";
 import { tickMs } from "./scaling/pool-keeper.ts";
 
 test("a function that does not exist is not found, under the name by which it was called", async () => {
@@ -150,6 +150,8 @@ test("code that is not unpacked is fetched once, however many environments wait 
         unpacked++;
         return Promise.resolve(`/packages/${digest}`);
       },
+      findMerged: () => undefined,
+      merge: (digests) => Promise.resolve(`/packages/${digests.join("+")}`),
     },
   });
   const codeDigest = await world.engine.blobs.put(Buffer.from("zip"));
@@ -200,7 +202,12 @@ test("pools follow the functions that exist and the cold starts of late", async 
     world.worker.poolTargets.map((each) => [each.memoryMiB, each.target] as const);
   await world.put(configurationOf("small"));
   await world.put(configurationOf("large", { memoryMiB: 1024 }));
-  await world.put(configurationOf("unpooled", { memoryMiB: 256, environment: { NODE_OPTIONS: "--no-warnings" } }));
+  await world.put(
+    configurationOf("unpooled", {
+      memoryMiB: 256,
+      environment: variables.seal(functionArn(scope, "unpooled"), { NODE_OPTIONS: "--no-warnings" }),
+    }),
+  );
   world.clock.advance(50);
   assert.deepEqual(targets(), [
     [128, 2],

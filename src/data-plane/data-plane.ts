@@ -4,12 +4,14 @@
 import type { Clock } from "../core/clock.ts";
 import type { Engine } from "../engine/contract.ts";
 import type { UsageRecord } from "../metering/usage-record.ts";
-import type { PackageStore } from "../packages/contract.ts";
+import type { TreeStore } from "../packages/ensure-tree.ts";
 import type { EnvironmentInfo, LogBatch, PoolInfo, Worker, WorkerListener } from "../worker/contract.ts";
 import { Assignment } from "./assignment/assignment.ts";
 import type { RandomBytes } from "./assignment/credentials.ts";
 import type { EnvironmentIdentity } from "./assignment/environment-registry.ts";
 import { LaunchPlanner } from "./assignment/launch-plan.ts";
+import { RuntimePins } from "./assignment/runtime-pins.ts";
+import type { FindSurroundings } from "./assignment/surroundings.ts";
 import { CountingService } from "./counting/counting-service.ts";
 import type { Frontend } from "./frontend/contract.ts";
 import { FunctionDirectory } from "./frontend/function-directory.ts";
@@ -27,7 +29,8 @@ export interface DataPlaneOptions {
   readonly random: RandomBytes;
   /** The pack of a runtime identifier; undefined when this host does not have it. */
   readonly resolveRuntime: ResolveRuntime;
-  readonly packages: Pick<PackageStore, "find" | "unpack">;
+  readonly packages: TreeStore;
+  readonly surroundings: FindSurroundings;
   readonly onLogs: (batch: LogBatch) => void;
   readonly onUsage: (usage: UsageRecord) => void;
   readonly config: {
@@ -66,10 +69,17 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
     workers: () => assignment.workers,
     bounds: { min: config.poolMin, max: config.poolMax },
   });
+  const pins = new RuntimePins();
   const assignment = new Assignment({
     clock,
     random: options.random,
-    planner: new LaunchPlanner({ resolveRuntime, packages: options.packages, blobs: engine.blobs }),
+    planner: new LaunchPlanner({
+      resolveRuntime,
+      packages: options.packages,
+      blobs: engine.blobs,
+      surroundings: options.surroundings,
+      pins,
+    }),
     keepAlive: new FixedWindow(config.keepAliveMs),
     environmentLifeMsMax: config.environmentLifeMsMax,
     overcommitFactor: config.memoryOvercommit,
@@ -104,10 +114,18 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
     },
   });
   await wishes.follow(engine.records);
+  await pins.follow(engine.records);
   await directory.follow(engine.records);
 
   return {
-    frontend: new InvocationFrontend({ clock, directory, counting, assignment, onUsage: options.onUsage }),
+    frontend: new InvocationFrontend({
+      clock,
+      directory,
+      counting,
+      assignment,
+      draw: () => Buffer.from(options.random(4)).readUInt32BE() / 2 ** 32,
+      onUsage: options.onUsage,
+    }),
     attachWorker: (connect) => assignment.attach((listener) => connect({ ...listener, onLogs: options.onLogs })),
     credentialsOf: (accessKeyId) => assignment.credentialsOf(accessKeyId),
     environment: (id) => assignment.environment(id),
@@ -116,6 +134,7 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
     pools: () => fromAll(assignment.workers, (worker) => worker.pools()),
     async close() {
       directory.close();
+      pins.close();
       wishes.close();
       provisioner.close();
       pools.close();

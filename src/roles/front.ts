@@ -21,7 +21,7 @@ import { createLambdaHandlers } from "../aws/lambda/lambda-handlers.ts";
 import { logsHandlers } from "../aws/logs/logs-service.ts";
 import { iamModel, lambdaModel, logsModel, stsModel } from "../aws/models.ts";
 import { createStsHandlers } from "../aws/sts/handlers.ts";
-import { signingProfilesOf } from "../config/mappings.ts";
+import { mappingsOf, signingProfilesOf } from "../config/mappings.ts";
 import { accessKeysOf } from "../config/parse.ts";
 import type { Config } from "../config/settings.ts";
 import { Concurrency } from "../control-plane/concurrency/concurrency.ts";
@@ -37,6 +37,7 @@ import { RuntimeManagement } from "../control-plane/runtime-management/runtime-m
 import { Iam } from "../control-plane/iam/iam.ts";
 import { sessionKey } from "../control-plane/iam/session-key.ts";
 import { systemClock } from "../core/clock.ts";
+import { createSurroundings } from "../data-plane/assignment/surroundings.ts";
 import { openDataPlane } from "../data-plane/data-plane.ts";
 import { backupEngine } from "../engine/backup.ts";
 import { openSqliteEngine, type SqliteEngine } from "../engine/sqlite/sqlite-engine.ts";
@@ -44,6 +45,9 @@ import { createInternalRoutes } from "../http/internal-routes.ts";
 import { UsageLog } from "../metering/usage-log.ts";
 import { openPackageStore } from "../packages/package-store.ts";
 import { RuntimeRegistry } from "../runtimes/registry.ts";
+import { FunctionVariables } from "../secrets/function-variables.ts";
+import { keysDirectoryName, readKeys } from "../secrets/key-files.ts";
+import { Keyring } from "../secrets/keyring.ts";
 import { LogStore } from "../telemetry/log-store.ts";
 import { version } from "../config/version.ts";
 import { instanceOf, type Instance } from "./instance.ts";
@@ -72,6 +76,9 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
     find: (identifier: string) => registry.find(identifier),
     isAvailable: (identifier: string) => registry.find(identifier) !== undefined,
   };
+  const mappings = mappingsOf(config);
+  const keys = new Keyring(readKeys(instance.stateDirectory, mappings.kmsKeys));
+  const variables = new FunctionVariables(keys, { ignoresUnknownKeys: mappings.ignored.has("KMSKeyArn") });
   const logs = new LogStore({ engine, clock, ...config });
   const usage = new UsageLog({ engine, clock });
   const functions = new Functions({
@@ -80,7 +87,6 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
     runtimes,
     clock,
     newId: randomUUID,
-    accountConcurrency: config.accountConcurrency,
   });
   const { records } = engine;
   const eventInvokeConfigs = new EventInvokeConfigs({ records, functions, clock });
@@ -102,6 +108,7 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
     random: randomBytes,
     resolveRuntime: (identifier) => registry.find(identifier),
     packages,
+    surroundings: createSurroundings(variables, mappings),
     onLogs: (batch) => logs.append(batch),
     onUsage: (record) => usage.record(record),
     config,
@@ -129,7 +136,7 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
         frontend: dataPlane.frontend,
         provisioning: dataPlane.provisioning,
         ...(config.checkRoles === "on" ? { roles: iam } : {}),
-        host: { architecture: process.arch === "arm64" ? "arm64" : "x86_64", runtimes },
+        host: { architecture: process.arch === "arm64" ? "arm64" : "x86_64", runtimes, variables, mappings },
         codeLinks,
         codeSigning,
         eventInvokeConfigs,
@@ -225,7 +232,7 @@ async function authenticateInternal(authenticator: Authenticator, request: Incom
 async function backupStream(engine: SqliteEngine, instance: Instance): Promise<Readable> {
   const file = join(instance.stateDirectory, `backup-${randomUUID()}`);
   try {
-    await backupEngine(engine, file, undefined, { include: ["runtimes"] });
+    await backupEngine(engine, file, undefined, { include: ["runtimes", keysDirectoryName] });
   } catch (error) {
     await rm(file, { force: true });
     throw error;

@@ -40,6 +40,10 @@ export interface EnvironmentSpec {
   readonly codeDirectory: string;
   /** Unpacked and merged layers, mounted at `/opt`. */
   readonly layersDirectory?: string;
+  /** What the function may reach, instead of what functions may in general. */
+  readonly egressRanges?: readonly string[];
+  /** Shared with the function, writable: `source` is a directory of the host or `server:/export`. */
+  readonly fileSystems?: readonly { readonly source: string; readonly target: string }[];
   readonly logging: LoggingConfig & { readonly stream: string };
   readonly credentials: EnvironmentCredentials;
   readonly initializationType: "on-demand" | "provisioned-concurrency";

@@ -15,7 +15,7 @@ import { FakeDriver } from "../../src/sandbox/fake/fake-driver.ts";
 import type { FakeProcess } from "../../src/sandbox/fake/scripted-process.ts";
 import { RuntimeClient } from "../../src/worker/testing/runtime-client.ts";
 import { createWorker } from "../../src/worker/worker-service.ts";
-import { configurationOf, nodePack, scope, seededRandom } from "../support/data-plane.ts";
+import { configurationOf, nodePack, packagesAt, scope, seededRandom } from "../support/data-plane.ts";
 
 /** Answers every event with itself. */
 async function echo(process: FakeProcess): Promise<number> {
@@ -55,7 +55,8 @@ async function open(): Promise<World> {
     clock,
     random: seededRandom(),
     resolveRuntime: () => nodePack,
-    packages: { find: () => "/tmp", unpack: () => Promise.resolve("/tmp") },
+    packages: packagesAt("/tmp"),
+    surroundings: () => ({ environment: {} }),
     onLogs: () => undefined,
     onUsage: (record) => usage.push(record),
     config: {

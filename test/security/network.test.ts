@@ -264,6 +264,34 @@ test("what the owner allows is reached, and nothing beside it", async () => {
   for (const answer of answers.slice(3)) assert.match(answer, refused);
 });
 
+test("a function in a VPC reaches what its security groups list, cold from nothing and from the pool alike", async () => {
+  await using mapped = await startHearth({
+    settings: { securityGroups: "sg-1=10.1.0.0/16,sg-2=0.0.0.0/0,sg-3=", egressAllow: "192.168.0.0/16" },
+  });
+  const client = mapped.lambda();
+  const inGroups = (...SecurityGroupIds: string[]) =>
+    createFunction(client, prober, { ...python, VpcConfig: { SubnetIds: ["subnet-1"], SecurityGroupIds } });
+  const targets = [
+    ["10.1.2.3", 80],
+    [publicAddress, 80],
+    ["169.254.169.254", 80],
+    ["192.168.7.7", 80],
+    ["172.31.0.1", await listenOnHost("0.0.0.0")],
+  ] as const;
+  const isReached = async (functionName: string): Promise<boolean[]> => {
+    const answers = await reach(targets, functionName, client);
+    for (const answer of answers) assert.match(answer.startsWith("connected") ? "refused" : answer, /refused|Error/);
+    return answers.map((answer) => answer.startsWith("connected"));
+  };
+
+  assert.deepEqual(await isReached(await inGroups("sg-1")), [true, false, false, false, false]);
+  assert.deepEqual(await isReached(await inGroups("sg-1")), [true, false, false, false, false], "from the pool");
+  assert.deepEqual(await isReached(await inGroups("sg-2")), [false, true, false, false, false]);
+  assert.deepEqual(await isReached(await inGroups("sg-2", "sg-1")), [true, true, false, false, false]);
+  assert.deepEqual(await isReached(await inGroups("sg-3")), [false, false, false, false, false]);
+  assert.deepEqual(await isReached(await createFunction(client, prober, python)), [false, true, false, true, false]);
+});
+
 test("without egress there is loopback and nothing else, and no name leaves the sandbox", async () => {
   await using closed = await startHearth({ settings: { egress: "none" } });
   const client = closed.lambda();

@@ -19,6 +19,10 @@ import { createMemoryEngine } from "../../src/engine/memory/memory-engine.ts";
 import type { UsageRecord } from "../../src/metering/usage-record.ts";
 import type { RuntimePack } from "../../src/runtimes/contract.ts";
 import type { LogBatch } from "../../src/worker/contract.ts";
+import { createSurroundings } from "../../src/data-plane/assignment/surroundings.ts";
+import { mappingsOf, type Mappings } from "../../src/config/mappings.ts";
+import { FunctionVariables } from "../../src/secrets/function-variables.ts";
+import { Keyring } from "../../src/secrets/keyring.ts";
 import { settingsOf } from "./function-settings.ts";
 import { FakeWorker, type FakeBehaviour } from "./fake-worker.ts";
 
@@ -34,6 +38,19 @@ export const nodePack: RuntimePack = {
   poolable: true,
   startOnlyVariables: ["NODE_OPTIONS"],
 };
+
+const noMappings = mappingsOf({ kmsKeys: "", securityGroups: "", fileSystems: "", ignoreUnmapped: "" });
+
+/** Every package, and every tree of packages, is in one directory. */
+export function packagesAt(directory: string): DataPlaneOptions["packages"] {
+  const resolved = () => Promise.resolve(directory);
+  return { find: () => directory, unpack: resolved, findMerged: () => directory, merge: resolved };
+}
+
+/** Seals with a key that every world has. */
+export const variables = new FunctionVariables(new Keyring(new Map([["default", new Uint8Array(32)]])), {
+  ignoresUnknownKeys: false,
+});
 
 export function configurationOf(name: string, over: Partial<FunctionConfiguration> = {}): FunctionConfiguration {
   return {
@@ -83,6 +100,7 @@ export class DataPlaneWorld {
     options: {
       readonly config?: Partial<DataPlaneOptions["config"]>;
       readonly packages?: DataPlaneOptions["packages"];
+      readonly mappings?: Mappings;
       readonly behaviour?: Partial<FakeBehaviour>;
       readonly memoryMiB?: number;
       readonly workers?: number;
@@ -94,7 +112,8 @@ export class DataPlaneWorld {
       clock: world.clock,
       random: seededRandom(),
       resolveRuntime: (identifier) => (identifier === nodePack.identifier ? nodePack : undefined),
-      packages: options.packages ?? { find: () => "/code", unpack: () => Promise.resolve("/code") },
+      packages: options.packages ?? packagesAt("/code"),
+      surroundings: createSurroundings(variables, options.mappings ?? noMappings),
       onLogs: (batch) => world.logs.push(batch),
       onUsage: (usage) => world.usage.push(usage),
       config: {

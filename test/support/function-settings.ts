@@ -10,7 +10,6 @@ export function settingsOf(name: string) {
     memoryMiB: 128,
     timeoutSeconds: 3,
     ephemeralStorageMiB: 512,
-    environment: {},
     architecture: "x86_64",
     tracingMode: "PassThrough",
     logging: { format: "Text", group: `/aws/lambda/${name}` },

@@ -26,6 +26,9 @@ import type { Engine } from "../../src/engine/contract.ts";
 import { createMemoryEngine } from "../../src/engine/memory/memory-engine.ts";
 import type { PackageStore } from "../../src/packages/contract.ts";
 import { openPackageStore } from "../../src/packages/package-store.ts";
+import { mappingsOf } from "../../src/config/mappings.ts";
+import { FunctionVariables } from "../../src/secrets/function-variables.ts";
+import { Keyring } from "../../src/secrets/keyring.ts";
 import { buildZip } from "./build-zip.ts";
 import type { CallContext } from "../../src/aws/service.ts";
 import { CodeLinks } from "../../src/aws/lambda/code-links.ts";
@@ -69,13 +72,27 @@ export class LambdaBench implements AsyncDisposable {
   readonly #handlers: Readonly<Record<string, (input: never, context: CallContext) => unknown>>;
 
   /** `runtimes` are those that are installed. */
-  static async open(runtimes: readonly string[] = ["nodejs24.x"]): Promise<LambdaBench> {
+  static async open(
+    runtimes: readonly string[] = ["nodejs24.x"],
+    settings: Partial<Parameters<typeof mappingsOf>[0]> = {},
+  ): Promise<LambdaBench> {
     const directory = await mkdtemp(join(tmpdir(), "hearth-lambda-"));
     const clock = new ManualClock();
-    return new LambdaBench(directory, clock, await openPackageStore(directory, { clock }), runtimes);
+    return new LambdaBench(directory, clock, await openPackageStore(directory, { clock }), runtimes, settings);
   }
 
-  private constructor(directory: string, clock: ManualClock, packages: PackageStore, runtimes: readonly string[]) {
+  private constructor(
+    directory: string,
+    clock: ManualClock,
+    packages: PackageStore,
+    runtimes: readonly string[],
+    settings: Partial<Parameters<typeof mappingsOf>[0]>,
+  ) {
+    const mappings = mappingsOf({ kmsKeys: "", securityGroups: "", fileSystems: "", ignoreUnmapped: "", ...settings });
+    const keyring = new Keyring(
+      new Map(["default", ...mappings.kmsKeys.keys()].map((id, index) => [id, new Uint8Array(32).fill(index)])),
+    );
+
     this.#directory = directory;
     this.clock = clock;
     this.engine = createMemoryEngine({ clock, random: Math.random });
@@ -87,7 +104,6 @@ export class LambdaBench implements AsyncDisposable {
       runtimes: { isAvailable: () => true },
       clock,
       newId,
-      accountConcurrency: 1000,
     });
     this.codeLinks = new CodeLinks({
       secret: Buffer.from("secret"),
@@ -120,7 +136,12 @@ export class LambdaBench implements AsyncDisposable {
       }),
       frontend,
       provisioning: { status: () => this.provisioning },
-      host: { architecture: "x86_64", runtimes: { find: (identifier) => installed.get(identifier) } },
+      host: {
+        architecture: "x86_64",
+        runtimes: { find: (identifier) => installed.get(identifier) },
+        variables: new FunctionVariables(keyring, { ignoresUnknownKeys: mappings.ignored.has("KMSKeyArn") }),
+        mappings,
+      },
       codeLinks: this.codeLinks,
       codeSigning: new CodeSigning({
         engine: this.engine,

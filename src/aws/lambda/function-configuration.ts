@@ -1,15 +1,20 @@
 /**
  * A function as AWS shows it: exactly the members that AWS's answers have, and none that they lack.
  */
-import { createHash } from "node:crypto";
 import type { FunctionConfiguration as WireConfiguration } from "@aws-sdk/client-lambda";
 import { functionArn, type FunctionConfiguration } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
+import { KeyMissingError } from "../../secrets/keyring.ts";
+import { runtimeVersionArn } from "../../runtimes/runtime-version.ts";
 import type { HostAbilities } from "./function-settings.ts";
+import { showSigning } from "./signing-view.ts";
+import { showLayerUse } from "./layers-view.ts";
+import { showTime } from "./show-time.ts";
+import { shownFileSystem, showVpc } from "./mapped-settings.ts";
 
 export interface View {
   readonly scope: Scope;
-  readonly runtimes: HostAbilities["runtimes"];
+  readonly host: HostAbilities;
   /** As the caller named it; the ARN then carries it. */
   readonly qualifier?: string;
 }
@@ -18,13 +23,13 @@ export function showFunction(configuration: FunctionConfiguration, view: View): 
   return {
     ...showListed(configuration, view),
     ...stateOf(configuration),
-    RuntimeVersionConfig: { RuntimeVersionArn: runtimeVersionArn(configuration.runtime, view) },
+    RuntimeVersionConfig: { RuntimeVersionArn: versionArnOf(configuration.runtime, view) },
   };
 }
 
 /** As ListFunctions shows it: without state and runtime version. */
-export function showListed(configuration: FunctionConfiguration, { scope, qualifier }: View): WireConfiguration {
-  const { environment, environmentDeclared = false, logging } = configuration;
+export function showListed(configuration: FunctionConfiguration, { scope, qualifier, host }: View): WireConfiguration {
+  const { layers = [], logging, vpc, fileSystems, kmsKeyArn } = configuration;
   return {
     FunctionName: configuration.name,
     FunctionArn: functionArn(scope, configuration.name, qualifier),
@@ -38,10 +43,15 @@ export function showListed(configuration: FunctionConfiguration, { scope, qualif
     LastModified: showTime(configuration.lastModifiedMs),
     CodeSha256: configuration.codeSha256,
     Version: configuration.version,
-    ...(environmentDeclared ? { Environment: { Variables: { ...environment } } } : {}),
+    ...(vpc === undefined ? {} : { VpcConfig: showVpc(vpc) }),
+    ...environmentOf(configuration, host),
+    ...(kmsKeyArn === undefined ? {} : { KMSKeyArn: kmsKeyArn }),
+    ...(layers.length === 0 ? {} : { Layers: layers.map(showLayerUse) }),
+    ...showSigning(configuration),
     TracingConfig: { Mode: configuration.tracingMode },
     RevisionId: configuration.revisionId,
     PackageType: "Zip",
+    ...(fileSystems === undefined ? {} : { FileSystemConfigs: fileSystems.map(shownFileSystem) }),
     Architectures: [configuration.architecture],
     EphemeralStorage: { Size: configuration.ephemeralStorageMiB },
     SnapStart: { ApplyOn: "None", OptimizationStatus: "Off" },
@@ -52,6 +62,21 @@ export function showListed(configuration: FunctionConfiguration, { scope, qualif
       LogGroup: logging.group,
     },
   };
+}
+
+/** Variables whose key the owner took away are not shown; the rest of the function is. */
+function environmentOf(
+  { functionArn: arn, environment }: FunctionConfiguration,
+  { variables }: HostAbilities,
+): Pick<WireConfiguration, "Environment"> {
+  if (environment === undefined) return {};
+  try {
+    return { Environment: { Variables: { ...variables.open(arn, environment) } } };
+  } catch (error) {
+    if (!(error instanceof KeyMissingError)) throw error;
+    const Message = `Lambda was unable to decrypt your environment variables because the KMS key '${error.keyId}' was not found.`;
+    return { Environment: { Error: { ErrorCode: "KMSNotFoundException", Message } } };
+  }
 }
 
 /** A function that is being created has no update yet. */
@@ -76,14 +101,6 @@ function stateOf(configuration: FunctionConfiguration): WireConfiguration {
   };
 }
 
-/** Names the very interpreter: the same on every host that has the same version of it. */
-function runtimeVersionArn(runtime: string, { scope, runtimes }: View): string {
-  const version = runtimes.find(runtime)?.version ?? "";
-  const id = createHash("sha256").update(`${runtime}/${version}`).digest("hex");
-  return `arn:aws:lambda:${scope.region}::runtime:${id}`;
-}
-
-/** `2026-01-12T15:31:27.042+0000` */
-function showTime(timeMs: number): string {
-  return new Date(timeMs).toISOString().replace("Z", "+0000");
+function versionArnOf(identifier: string, { scope, host }: View): string {
+  return runtimeVersionArn(scope.region, { identifier, version: host.runtimes.find(identifier)?.version ?? "" });
 }

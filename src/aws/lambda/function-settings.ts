@@ -9,11 +9,15 @@ import type {
   LoggingConfig as WireLoggingConfig,
   UpdateFunctionConfigurationRequest,
 } from "@aws-sdk/client-lambda";
+import type { Mappings } from "../../config/mappings.ts";
+import { functionArn, type LoggingConfig } from "../../core/function-record.ts";
+import type { Scope } from "../../core/identity.ts";
 import { invariant } from "../../core/invariant.ts";
-import type { LoggingConfig } from "../../core/function-record.ts";
-import type { FunctionSettings } from "../../control-plane/functions/life-cycle.ts";
+import type { FunctionSettings, SettingsChange } from "../../control-plane/functions/life-cycle.ts";
 import { absentRuntimeMessage, classifyRuntime } from "../../runtimes/identifiers.ts";
+import type { FunctionVariables } from "../../secrets/function-variables.ts";
 import { checkEnvironment } from "./environment-variables.ts";
+import { checkKey, fileSystemsOf, resealVariables, sealVariables, shownFileSystem, vpcOf } from "./mapped-settings.ts";
 import { invalidParameter } from "./refusals.ts";
 import { refuseRemoteCode } from "./unsupported.ts";
 
@@ -24,6 +28,8 @@ export interface HostAbilities {
     /** Undefined when the runtime is not installed here. */
     find(identifier: string): { readonly version: string } | undefined;
   };
+  readonly variables: FunctionVariables;
+  readonly mappings: Mappings;
 }
 
 const defaults = {
@@ -34,7 +40,12 @@ const defaults = {
   tracingMode: "PassThrough",
 } as const;
 
-export function settingsOfNew(name: string, request: CreateFunctionRequest, host: HostAbilities): FunctionSettings {
+export function settingsOfNew(
+  scope: Scope,
+  name: string,
+  request: CreateFunctionRequest,
+  host: HostAbilities,
+): FunctionSettings {
   const { Runtime, Handler, Environment } = request;
   const architecture = architectureOf(request.Architectures, host) ?? host.architecture;
   if (Environment?.Variables !== undefined) checkEnvironment(Environment.Variables);
@@ -45,6 +56,10 @@ export function settingsOfNew(name: string, request: CreateFunctionRequest, host
   }
   checkRuntime(Runtime, host);
   invariant(request.Role !== undefined, "the wire takes no creation without a role");
+  const kmsKeyArn = request.KMSKeyArn || undefined;
+  checkKey(host.variables, kmsKeyArn);
+  const vpc = vpcOf(request.VpcConfig ?? {}, host.mappings);
+  const fileSystems = fileSystemsOf(request.FileSystemConfigs ?? [], vpc, host.mappings);
   return {
     description: request.Description ?? defaults.description,
     runtime: Runtime,
@@ -53,20 +68,36 @@ export function settingsOfNew(name: string, request: CreateFunctionRequest, host
     memoryMiB: request.MemorySize ?? defaults.memoryMiB,
     timeoutSeconds: request.Timeout ?? defaults.timeoutSeconds,
     ephemeralStorageMiB: request.EphemeralStorage?.Size ?? defaults.ephemeralStorageMiB,
-    environment: Environment?.Variables ?? {},
-    ...(Environment === undefined ? {} : { environmentDeclared: true }),
+    ...(Environment === undefined
+      ? {}
+      : variablesSetting(host, functionArn(scope, name), Environment.Variables ?? {}, kmsKeyArn)),
+    ...(vpc === undefined ? {} : { vpc }),
+    ...(fileSystems.length === 0 ? {} : { fileSystems }),
     architecture,
-    tracingMode: defaults.tracingMode,
+    tracingMode: request.TracingConfig?.Mode ?? defaults.tracingMode,
     logging: loggingOf(request.LoggingConfig, { format: "Text", group: `/aws/lambda/${name}` }),
   };
 }
 
-/** What the request changes; what it leaves out stays. */
+/** AWS keeps the key only with variables. */
+function variablesSetting(
+  { variables }: HostAbilities,
+  arn: string,
+  values: Readonly<Record<string, string>>,
+  kmsKeyArn: string | undefined,
+): Pick<FunctionSettings, "environment" | "kmsKeyArn"> {
+  return {
+    environment: sealVariables(variables, arn, values, kmsKeyArn),
+    ...(kmsKeyArn === undefined ? {} : { kmsKeyArn }),
+  };
+}
+
+/** What the request changes. */
 export function changesOf(
   request: UpdateFunctionConfigurationRequest,
-  current: FunctionSettings,
+  current: FunctionSettings & { readonly functionArn: string },
   host: HostAbilities,
-): Partial<FunctionSettings> {
+): SettingsChange {
   const { Runtime, Handler, Environment } = request;
   if (Environment?.Variables !== undefined) checkEnvironment(Environment.Variables);
   if (Runtime !== undefined) checkRuntime(Runtime, host);
@@ -78,10 +109,43 @@ export function changesOf(
     ...(request.MemorySize === undefined ? {} : { memoryMiB: request.MemorySize }),
     ...(request.Timeout === undefined ? {} : { timeoutSeconds: request.Timeout }),
     ...(request.EphemeralStorage?.Size === undefined ? {} : { ephemeralStorageMiB: request.EphemeralStorage.Size }),
-    // Replaced as a whole.
-    ...(Environment === undefined ? {} : { environment: Environment.Variables ?? {}, environmentDeclared: true }),
+    ...(request.TracingConfig?.Mode === undefined ? {} : { tracingMode: request.TracingConfig.Mode }),
+    ...variablesChange(request, current, host),
+    ...networkChange(request, current, host),
     ...(request.LoggingConfig === undefined ? {} : { logging: loggingOf(request.LoggingConfig, current.logging) }),
   };
+}
+
+/** Replaced as a whole; a key that is changed alone seals what is there again. An empty key is the default one. */
+function variablesChange(
+  { Environment, KMSKeyArn }: UpdateFunctionConfigurationRequest,
+  current: FunctionSettings & { readonly functionArn: string },
+  host: HostAbilities,
+): SettingsChange {
+  if (Environment === undefined && KMSKeyArn === undefined) return {};
+  const kmsKeyArn = KMSKeyArn === undefined ? current.kmsKeyArn : KMSKeyArn || undefined;
+  checkKey(host.variables, kmsKeyArn);
+  if (Environment !== undefined) {
+    return { kmsKeyArn, ...variablesSetting(host, current.functionArn, Environment.Variables ?? {}, kmsKeyArn) };
+  }
+  if (current.environment === undefined) return {};
+  return {
+    environment: resealVariables(host.variables, current.functionArn, current.environment, kmsKeyArn),
+    kmsKeyArn,
+  };
+}
+
+/** Each replaced as a whole, and judged together: file systems need a VPC. */
+function networkChange(
+  { VpcConfig, FileSystemConfigs }: UpdateFunctionConfigurationRequest,
+  current: FunctionSettings,
+  { mappings }: HostAbilities,
+): SettingsChange {
+  if (VpcConfig === undefined && FileSystemConfigs === undefined) return {};
+  const vpc = VpcConfig === undefined ? current.vpc : vpcOf(VpcConfig, mappings);
+  const requested = FileSystemConfigs ?? (current.fileSystems ?? []).map(shownFileSystem);
+  const fileSystems = fileSystemsOf(requested, vpc, mappings);
+  return { vpc, fileSystems: fileSystems.length === 0 ? undefined : fileSystems };
 }
 
 /** Undefined when the request leaves it open. */

@@ -2,7 +2,7 @@
  * Turns whatever a request failed with into what the wire says: code, status, text and members of the service's error
  * shape. Nothing of an unexpected exception leaves the process; it is reported through the endpoint's callback instead.
  */
-import { ApiError, UnavailableError } from "../../core/errors.ts";
+import { ApiError, refusalBehind, UnavailableError } from "../../core/errors.ts";
 import { SerializationError } from "./serialization-error.ts";
 import type { ErrorShape, ServiceModel } from "./service-model.ts";
 
@@ -58,7 +58,8 @@ const busyRetryAfterSeconds = 1;
 
 export function describeError(model: ServiceModel, error: unknown, family: ProtocolFamily): WireError {
   const { codes } = model.facts;
-  if (error instanceof ApiError) return expected(model, error.code, error.message, error.fields, family);
+  const refusal = error instanceof ApiError ? error : refusalBehind(error);
+  if (refusal !== undefined) return expected(model, refusal.code, refusal.message, refusal.fields, family);
   if (error instanceof SerializationError) {
     if (family === "query") return expected(model, "MalformedInput", error.message, {}, family);
     const code = error.isMalformed ? codes.malformed.code : "SerializationException";

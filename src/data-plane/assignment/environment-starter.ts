@@ -3,7 +3,7 @@
  * bounded number of times, on the next worker when the first is lost.
  */
 import type { Clock } from "../../core/clock.ts";
-import { UnavailableError } from "../../core/errors.ts";
+import { refusalBehind, UnavailableError } from "../../core/errors.ts";
 import type { FunctionConfiguration } from "../../core/function-record.ts";
 import type { WorkerFleet } from "../placement/worker-fleet.ts";
 import type { WorkerNode } from "../placement/worker-node.ts";
@@ -95,6 +95,7 @@ export class EnvironmentStarter {
         return await this.#startOnce(table, plan);
       } catch (error) {
         if (!(error instanceof UnavailableError) || attempt === startAttemptsMax) throw error;
+        if (refusalBehind(error) !== undefined) throw error;
         if (error.reason === "no-capacity") await this.#pause(startRetryMs * 2 ** (attempt - 1));
         if (this.#closed || !table.needsStart) throw error;
       }
@@ -127,7 +128,7 @@ export class EnvironmentStarter {
 
   /** A worker with less memory than was thought gets some back, one that stops is asked no more. */
   async #learnFrom(error: unknown, node: WorkerNode<Environment>, memoryMiB: number): Promise<void> {
-    if (!(error instanceof UnavailableError)) return;
+    if (!(error instanceof UnavailableError) || refusalBehind(error) !== undefined) return;
     if (error.reason === "no-capacity") await this.#registry.evict(node, memoryMiB);
     if (error.reason === "closing") this.#fleet.drain(node);
   }

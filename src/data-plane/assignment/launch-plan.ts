@@ -6,9 +6,11 @@ import { UnavailableError } from "../../core/errors.ts";
 import type { FunctionConfiguration } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
 import type { Blobs, Digest } from "../../engine/contract.ts";
-import type { PackageStore } from "../../packages/contract.ts";
+import { ensureTree, type TreeStore } from "../../packages/ensure-tree.ts";
 import type { EnvironmentSpec } from "../../worker/contract.ts";
 import type { ResolveRuntime } from "../scaling/pool-keeper.ts";
+import type { RuntimePins } from "./runtime-pins.ts";
+import type { FindSurroundings } from "./surroundings.ts";
 import { logStreamName, newCredentials, newEnvironmentId, type RandomBytes } from "./credentials.ts";
 
 /** A spec but for what differs from one environment to the next. */
@@ -16,27 +18,35 @@ export type LaunchPlan = Omit<EnvironmentSpec, "id" | "logging" | "credentials">
 
 export class LaunchPlanner {
   readonly #resolveRuntime: ResolveRuntime;
-  readonly #packages: Pick<PackageStore, "find" | "unpack">;
+  readonly #packages: TreeStore;
   readonly #blobs: Pick<Blobs, "get">;
-  /** One unpacking per package, however many environments wait for it. */
-  readonly #unpacking = new Map<Digest, Promise<string>>();
+  readonly #surroundings: FindSurroundings;
+  readonly #pins: Pick<RuntimePins, "require">;
+  /** By digests: one unpacking, however many environments wait for it. */
+  readonly #unpacking = new Map<string, Promise<string>>();
 
   constructor(options: {
     readonly resolveRuntime: ResolveRuntime;
-    readonly packages: Pick<PackageStore, "find" | "unpack">;
+    readonly packages: TreeStore;
     readonly blobs: Pick<Blobs, "get">;
+    readonly surroundings: FindSurroundings;
+    readonly pins: Pick<RuntimePins, "require">;
   }) {
     this.#resolveRuntime = options.resolveRuntime;
     this.#packages = options.packages;
     this.#blobs = options.blobs;
+    this.#surroundings = options.surroundings;
+    this.#pins = options.pins;
   }
 
-  /** Rejects with `UnavailableError` when the runtime or the code is not here. */
+  /** Rejects with `UnavailableError` when the runtime, the code or something that the owner must map is not here. */
   async plan(scope: Scope, configuration: FunctionConfiguration): Promise<LaunchPlan> {
     const runtime = this.#resolveRuntime(configuration.runtime);
     if (runtime === undefined) {
       throw new UnavailableError("no-capacity", `The runtime ${configuration.runtime} is not available here.`);
     }
+    this.#pins.require(scope, configuration, runtime);
+    const layers = (configuration.layers ?? []).map(({ digest }) => digest);
     return {
       scope,
       functionName: configuration.name,
@@ -47,27 +57,27 @@ export class LaunchPlanner {
       memoryMiB: configuration.memoryMiB,
       ephemeralStorageMiB: configuration.ephemeralStorageMiB,
       timeoutMs: configuration.timeoutSeconds * 1000,
-      environment: configuration.environment,
-      codeDirectory:
-        this.#packages.find(configuration.codeDigest) ?? (await this.#unpack(configuration.codeDigest, configuration)),
+      ...this.#surroundings(configuration),
+      codeDirectory: await this.#directoryOf([configuration.codeDigest], configuration),
+      ...(layers.length === 0 ? {} : { layersDirectory: await this.#directoryOf(layers, configuration) }),
       initializationType: "on-demand",
     };
   }
 
-  /** Code that is durable but not unpacked: after a restore, or on a disk that lost its packages. */
-  #unpack(digest: Digest, configuration: FunctionConfiguration): Promise<string> {
-    const running = this.#unpacking.get(digest);
+  /** From memory, unless it is durable but not unpacked: after a restore, or on a disk that lost its packages. */
+  async #directoryOf(digests: readonly Digest[], { functionArn }: FunctionConfiguration): Promise<string> {
+    const present = this.#packages.findMerged(digests);
+    if (present !== undefined) return present;
+    const id = digests.join();
+    const running = this.#unpacking.get(id);
     if (running !== undefined) return running;
-    const unpacking = this.#blobs
-      .get(digest)
-      .then((zip) => {
-        if (zip === undefined) {
-          throw new UnavailableError("no-capacity", `The code of ${configuration.functionArn} is not in the store.`);
-        }
-        return this.#packages.unpack(digest, zip);
+    const unpacking = ensureTree(this.#packages, (digest) => this.#blobs.get(digest), digests)
+      .then((directory) => {
+        if (directory !== undefined) return directory;
+        throw new UnavailableError("no-capacity", `The code of ${functionArn} is not in the store.`);
       })
-      .finally(() => this.#unpacking.delete(digest));
-    this.#unpacking.set(digest, unpacking);
+      .finally(() => this.#unpacking.delete(id));
+    this.#unpacking.set(id, unpacking);
     return unpacking;
   }
 }

@@ -20,7 +20,7 @@ export type ResolveRuntime = (identifier: string) => RuntimePack | undefined;
 function poolClassOf(configuration: FunctionConfiguration, resolveRuntime: ResolveRuntime): PoolClass | undefined {
   const runtime = resolveRuntime(configuration.runtime);
   if (runtime === undefined || !runtime.poolable) return undefined;
-  if (runtime.startOnlyVariables.some((name) => Object.hasOwn(configuration.environment, name))) return undefined;
+  if (runtime.startOnlyVariables.some((name) => configuration.environment?.names.includes(name))) return undefined;
   return { runtime, memoryMiB: configuration.memoryMiB };
 }
 

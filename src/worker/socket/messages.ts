@@ -3,7 +3,7 @@
  * twice, by `response` and `report`, in any order (or by `error`). Payloads: of `invoke` the event, of `response` the
  * answer, of `report` the tail of the log; of `call` (a `Call`), `value` and `logs` JSON.
  */
-import { UnavailableError } from "../../core/errors.ts";
+import { ApiError, refusalBehind, UnavailableError } from "../../core/errors.ts";
 import type { EnvironmentSpec, Invocation, InvocationReport, PoolTarget } from "../contract.ts";
 
 export type Call =
@@ -19,6 +19,8 @@ export type FrontMessage =
 export interface WireError {
   /** Of an `UnavailableError`; undefined for a mistake of the caller. */
   readonly reason?: UnavailableError["reason"];
+  /** The code of the `ApiError` behind it. */
+  readonly refusal?: string;
   readonly message: string;
 }
 
@@ -40,9 +42,13 @@ export type WorkerMessage =
 
 export function toWire(error: unknown): WireError {
   const message = error instanceof Error ? error.message : String(error);
-  return error instanceof UnavailableError ? { reason: error.reason, message } : { message };
+  if (!(error instanceof UnavailableError)) return { message };
+  const refusal = refusalBehind(error);
+  return { reason: error.reason, message, ...(refusal === undefined ? {} : { refusal: refusal.code }) };
 }
 
-export function fromWire({ reason, message }: WireError): Error {
-  return reason === undefined ? new Error(message) : new UnavailableError(reason, message);
+export function fromWire({ reason, message, refusal }: WireError): Error {
+  if (reason === undefined) return new Error(message);
+  const options = refusal === undefined ? undefined : { cause: new ApiError(refusal, message) };
+  return new UnavailableError(reason, message, options);
 }
