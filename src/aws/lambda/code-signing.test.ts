@@ -153,6 +153,27 @@ test("a function takes and leaves a configuration, which cannot be deleted meanw
   assert.equal(await refusalOf(lambda.call("CreateFunction", { ...validRequest("g"), ...unknown })), gone);
 });
 
+test("of a function that takes a configuration and its deletion, one comes too late", async () => {
+  await using lambda = await LambdaBench.open();
+  await lambda.create("f");
+  for (let round = 0; round < 20; round++) {
+    const { CodeSigningConfigArn } = await configure(lambda, "Warn");
+    const attach = (): Promise<unknown> =>
+      lambda.call("PutFunctionCodeSigningConfig", { CodeSigningConfigArn, FunctionName: "f" });
+    const remove = async (): Promise<unknown> => {
+      for (let turn = 0; turn < round; turn++) await Promise.resolve();
+      return lambda.call("DeleteCodeSigningConfig", { CodeSigningConfigArn });
+    };
+
+    const [attached, removed] = await Promise.allSettled([attach(), remove()]);
+
+    assert(attached.status === "rejected" || removed.status === "rejected");
+    const { codeSigningConfigArn } = await lambda.functions.get(context().scope, "f");
+    assert.equal(codeSigningConfigArn === CodeSigningConfigArn, attached.status === "fulfilled");
+    await lambda.call("DeleteFunctionCodeSigningConfig", { FunctionName: "f" });
+  }
+});
+
 test("Enforce lets in code of its publishers and no other, and an update that is refused changes nothing", async () => {
   await using lambda = await trustingBench();
   const { CodeSigningConfigArn } = await configure(lambda, "Enforce");

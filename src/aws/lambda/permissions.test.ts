@@ -140,6 +140,10 @@ test("what is not there is refused in AWS's words, and changes nothing", async (
       "ResourceNotFoundException: The resource you requested does not exist.",
     ],
     [
+      lambda.call("GetPolicy", { FunctionName: "f", Qualifier: "none" }),
+      "ResourceNotFoundException: The resource you requested does not exist.",
+    ],
+    [
       lambda.call("RemovePermission", { FunctionName: "f", StatementId: "s" }),
       "ResourceNotFoundException: No policy is associated with the given resource.",
     ],

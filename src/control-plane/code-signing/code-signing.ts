@@ -149,13 +149,13 @@ export class CodeSigning implements TaggedResources {
 
   /** From now on the function's new code is judged by the configuration; what it has stays. */
   async attach(scope: Scope, name: string, arn: string): Promise<void> {
-    await this.#usable(scope, arn);
+    await this.#requireUsable(scope, arn);
     const before = await this.#functions.find(scope, name);
     if (before === undefined) throw functionNotFound(scope, name);
     await this.#functions.setCodeSigningConfig(scope, name, arn);
     try {
       // It may have been deleted while nobody used it.
-      await this.#usable(scope, arn);
+      await this.#requireUsable(scope, arn);
     } catch (error) {
       await this.#functions.setCodeSigningConfig(scope, name, before.codeSigningConfigArn);
       throw error;
@@ -171,7 +171,9 @@ export class CodeSigning implements TaggedResources {
    * `subject` names it as the caller did.
    */
   async judge(scope: Scope, arn: string | undefined, zip: Uint8Array, subject: string): Promise<SigningFacts> {
-    const config = arn === undefined ? undefined : await this.#usable(scope, arn);
+    // One that a deletion looks at still judges: functions that use it keep it.
+    const config = arn === undefined ? undefined : await this.#store.find(scope, arn);
+    if (arn !== undefined && config === undefined) throw namedConfigNotFound(arn);
     const verdict = await verifyArchive(zip, (profile) => this.#keyOf(profile), this.#clock.now());
     if (config !== undefined) this.#requireAccepted(config, verdict, subject);
     return verdict.kind === "valid" ? factsOf(verdict.claims) : {};
@@ -202,11 +204,10 @@ export class CodeSigning implements TaggedResources {
     this.#onWarning(`code signing: ${subject} was accepted only because ${config.arn} warns: ${objection}`);
   }
 
-  /** Of a configuration that functions may take. */
-  async #usable(scope: Scope, arn: string): Promise<CodeSigningConfigRecord> {
+  /** A configuration that is being deleted takes no more functions. */
+  async #requireUsable(scope: Scope, arn: string): Promise<void> {
     const record = await this.#store.find(scope, arn);
     if (record === undefined || record.deleting === true) throw namedConfigNotFound(arn);
-    return record;
   }
 
   /** Whose absence tags report in words of their own. */

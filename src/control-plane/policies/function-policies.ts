@@ -39,6 +39,13 @@ export interface FunctionPoliciesOptions {
 
 type Change = (document: PolicyDocument | undefined) => PolicyDocument | undefined;
 
+interface ChangeOptions {
+  /** What is refused first when both the change and the revision are wrong, as AWS does it. */
+  readonly order: "revision-first" | "change-first";
+  readonly expectedRevisionId: string | undefined;
+  readonly mismatch: () => ApiError;
+}
+
 export class FunctionPolicies {
   readonly #policies: FunctionParts<PolicyDocument>;
   readonly #functions: Functions;
@@ -50,16 +57,18 @@ export class FunctionPolicies {
     this.#newId = newId;
   }
 
-  /** Throws ResourceNotFoundException for what is not there; undefined when it has no policy. */
+  /** Throws ResourceNotFoundException for an unknown function; undefined when what is named has no policy. */
   async find(target: PolicyTarget): Promise<FoundPolicy | undefined> {
-    const revisionId = await this.#revisionOf(target);
+    const { scope, name } = target;
+    if ((await this.#functions.find(scope, name)) === undefined) throw functionNotFound(scope, name);
     const document = await this.#policies.find(...keyOf(target));
-    return document === undefined ? undefined : { document, revisionId };
+    return document === undefined ? undefined : { document, revisionId: await this.#revisionOf(target) };
   }
 
   async add(target: PolicyTarget, permission: Permission, expectedRevisionId?: string): Promise<PolicyStatement> {
     const statement = statementOf(permission, arnOf(target));
     await this.#change(target, (document) => withStatement(document, statement), {
+      order: "revision-first",
       expectedRevisionId,
       mismatch: policyRevisionMismatch,
     });
@@ -71,12 +80,13 @@ export class FunctionPolicies {
       if (document === undefined) throw noPolicyToChange();
       return withoutStatement(document, statementId);
     };
-    await this.#change(target, change, { expectedRevisionId, mismatch: revisionMismatch });
+    await this.#change(target, change, { order: "change-first", expectedRevisionId, mismatch: revisionMismatch });
   }
 
   /** Replaces the whole policy. */
   async put(target: PolicyTarget, document: PolicyDocument, expectedRevisionId?: string): Promise<FoundPolicy> {
     const revisionId = await this.#change(target, () => document, {
+      order: "revision-first",
       expectedRevisionId,
       mismatch: policyRevisionMismatch,
     });
@@ -84,7 +94,11 @@ export class FunctionPolicies {
   }
 
   async delete(target: PolicyTarget, expectedRevisionId?: string): Promise<void> {
-    await this.#change(target, withoutAny, { expectedRevisionId, mismatch: policyRevisionMismatch });
+    await this.#change(target, withoutAny, {
+      order: "change-first",
+      expectedRevisionId,
+      mismatch: policyRevisionMismatch,
+    });
   }
 
   /** Whether the policy of what is called, or that of its function, grants the request. False for what is not there. */
@@ -102,15 +116,18 @@ export class FunctionPolicies {
   async #change(
     target: PolicyTarget,
     change: Change,
-    revision: { readonly expectedRevisionId: string | undefined; readonly mismatch: () => ApiError },
+    { order, expectedRevisionId, mismatch }: ChangeOptions,
   ): Promise<string> {
-    const found = await this.find(target);
-    // Refused before anything is written.
-    change(found?.document);
-    const revisionId = this.#newId();
-    await this.#renewRevision(target, (current) => {
-      const { expectedRevisionId, mismatch } = revision;
+    const requireRevision = (current: string): void => {
       if (expectedRevisionId !== undefined && expectedRevisionId !== current) throw mismatch();
+    };
+    const current = await this.#revisionOf(target);
+    // Refused before anything is written.
+    if (order === "revision-first") requireRevision(current);
+    change(await this.#policies.find(...keyOf(target)));
+    const revisionId = this.#newId();
+    await this.#renewRevision(target, (latest) => {
+      requireRevision(latest);
       return revisionId;
     });
     await this.#policies.modify(...keyOf(target), change);
