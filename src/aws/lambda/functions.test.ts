@@ -317,7 +317,7 @@ const brokenCreations: readonly (readonly [object, RegExp])[] = [
   [{ SnapStart: { ApplyOn: "PublishedVersions" } }, /^SnapStart is not supported/],
   [
     { CodeSigningConfigArn: "arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-1" },
-    /^CodeSigningConfigArn is not/,
+    /^The code signing configuration cannot be found\./,
   ],
   [{ TenancyConfig: { TenantIsolationMode: "PER_TENANT" } }, /^TenancyConfig is not supported/],
   [{ CapacityProviderConfig: {} }, /^CapacityProviderConfig is not supported/],
