@@ -102,8 +102,9 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
   const directory = new FunctionDirectory({
     onFunction(functionArn, record, live) {
       counting.setReserved(record.scope, functionArn, record.reservedConcurrency);
-      assignment.retain(functionArn, live);
+      // First: what is about to end must not be replaced.
       provisioner.setLive(record.scope, functionArn, live);
+      assignment.retain(functionArn, live);
       pools.changed();
     },
     onDeleted(functionArn, scope) {

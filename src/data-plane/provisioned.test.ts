@@ -318,6 +318,35 @@ test("a function that has provisioned all it reserved runs $LATEST no more, and 
   await world.close();
 });
 
+test("a version that goes takes its environments with it, and none is started for it again", async () => {
+  const world = await open();
+  await provision(world, "1", 2);
+  await provision(world, "2", 1);
+
+  await world.engine.records.delete(functionPartKey("function-version", scope, "hello", "1"));
+  await settle();
+  world.clock.advance(10_000);
+  await settle();
+
+  assert.deepEqual(versions(world), ["2"]);
+  assert.equal(world.worker.starts.length, 3);
+  await world.close();
+});
+
+test("very many are ended at once", async () => {
+  const many = 3000;
+  const world = await open({ memoryMiB: 128 * many, config: { accountConcurrency: many } });
+  await provision(world, "1", many);
+  while (world.worker.live.length < many) await settle();
+
+  await provision(world, "1", 1);
+  assert.equal(world.worker.live.length, 1);
+  await provision(world, "1", undefined);
+
+  assert.equal(world.worker.live.length, 0);
+  await world.close();
+});
+
 test("deleting the function ends what was provisioned for it", async () => {
   const world = await open();
   await provision(world, "1", 2);

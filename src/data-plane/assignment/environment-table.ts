@@ -25,7 +25,10 @@ export interface TableActions {
   becameIdle(environment: Environment): void;
   /** Whether the environment has reached its maximum life. */
   isSpent(environment: Environment): boolean;
-  /** A provisioned environment has come or gone; `endedAfterMs` says when one ended by itself. */
+  /**
+   * A provisioned environment has come, or has gone without `keepProvisioned` or `drain` having asked for it;
+   * `endedAfterMs` says how long it was ready, if it ended by itself.
+   */
   provisionedChanged(table: EnvironmentTable, endedAfterMs?: number): void;
 }
 
@@ -151,10 +154,9 @@ export class EnvironmentTable {
   remove(environment: Environment): void {
     if (environment.state === "idle") this.#unstack(environment);
     if (environment.state === "settling") this.#settling--;
-    const { node, createdAtMs, startMs } = environment;
-    // What goes with its worker did not end by itself.
-    if (node.draining || node.lost) this.#leave(environment);
-    else this.#leave(environment, this.#clock.monotonicMs() - createdAtMs - startMs);
+    const wasProvisioned = this.#provisioned.has(environment);
+    this.#leave(environment);
+    if (wasProvisioned) this.#actions.provisionedChanged(this, this.#readyMs(environment));
     this.#supply();
   }
 
@@ -200,6 +202,7 @@ export class EnvironmentTable {
   #offer(environment: Environment): void {
     if (this.#actions.isSpent(environment)) {
       this.#retire(environment);
+      if (environment.isProvisioned) this.#actions.provisionedChanged(this);
       this.#supply();
       return;
     }
@@ -239,9 +242,14 @@ export class EnvironmentTable {
     this.#actions.retire(environment);
   }
 
-  #leave(environment: Environment, endedAfterMs?: number): void {
+  #leave(environment: Environment): void {
     environment.state = "gone";
-    if (this.#provisioned.delete(environment)) this.#actions.provisionedChanged(this, endedAfterMs);
+    this.#provisioned.delete(environment);
+  }
+
+  /** How long it was ready; undefined for what goes with its worker. */
+  #readyMs({ node, createdAtMs, startMs }: Environment): number | undefined {
+    return node.draining || node.lost ? undefined : this.#clock.monotonicMs() - createdAtMs - startMs;
   }
 
   #meanStart({ startMs }: Environment): number {

@@ -96,7 +96,10 @@ export class Provisioner implements Provisioning {
     this.#revise(this.#function(scope, functionArn), wishes);
   }
 
-  /** A provisioned environment has come or gone; `endedAfterMs` says how long it was ready, if it ended by itself. */
+  /**
+   * A provisioned environment has come, or has gone without being asked to; `endedAfterMs` says how long it was ready,
+   * if it ended by itself.
+   */
   changed({ functionArn, version }: FunctionConfiguration, endedAfterMs?: number): void {
     const owner = this.#functions.get(functionArn);
     if (owner === undefined) return;
@@ -110,6 +113,7 @@ export class Provisioner implements Provisioning {
   /** There are other workers than before: what had no place may have one now. */
   fleetChanged(): void {
     for (const owner of this.#functions.values()) {
+      if (owner.versions.size === 0) continue;
       for (const version of owner.versions.values()) if (version.reason !== initFailure) version.restsUntilMs = 0;
       this.#reconcile(owner);
     }
@@ -205,7 +209,6 @@ export class Provisioner implements Provisioning {
     if (target > 0 && dueAtMs !== Infinity) {
       version.wake = this.#clock.after(dueAtMs - nowMs, () => this.#reconcile(owner));
     }
-    // Last: ending what is too much comes back here.
     this.#environments.keepProvisioned(owner.scope, version.configuration, keep);
   }
 
