@@ -5,7 +5,7 @@ import { functionPartKey, type RuntimeManagementRecord } from "../../core/functi
 import { ManualClock } from "../../core/manual-clock.ts";
 import { createMemoryEngine } from "../../engine/memory/memory-engine.ts";
 import { runtimeVersionArn } from "../../runtimes/runtime-version.ts";
-import { configurationOf, scope } from "../../../test/support/data-plane.ts";
+import { configurationOf, DataPlaneWorld, executed, scope } from "../../../test/support/data-plane.ts";
 import { RuntimePins } from "./runtime-pins.ts";
 
 const runtime = { identifier: "nodejs24.x", version: "24.1.0" };
@@ -23,13 +23,16 @@ test("a version that is pinned to a runtime version starts with no other, until 
   await pins.follow(engine.records);
   const start = (version: string): void => pins.require(scope, configurationOf("f", { version }), runtime);
 
-  assert.throws(() => start("1"), (error: Error) => {
-    const { cause } = error;
-    assert(cause instanceof ApiError);
-    assert.equal(cause.code, "InvalidRuntimeException");
-    assert.match(cause.message, /is not installed here: the installed nodejs24\.x is arn:aws:lambda:/);
-    return true;
-  });
+  assert.throws(
+    () => start("1"),
+    (error: Error) => {
+      const { cause } = error;
+      assert(cause instanceof ApiError);
+      assert.equal(cause.code, "InvalidRuntimeException");
+      assert.match(cause.message, /is not installed here: the installed nodejs24\.x is arn:aws:lambda:/);
+      return true;
+    },
+  );
   start("$LATEST");
 
   await engine.records.put(key, manual(runtime.version));
@@ -40,4 +43,20 @@ test("a version that is pinned to a runtime version starts with no other, until 
 
   pins.close();
   await engine.close();
+});
+
+test("the frontend refuses a pinned function whose runtime was replaced, and serves it once the pin is lifted", async () => {
+  const world = await DataPlaneWorld.open();
+  const key = functionPartKey("runtime-management", scope, "f", "$LATEST");
+  await world.engine.records.put(key, manual("23.0.0"));
+  await world.put(configurationOf("f"));
+
+  await assert.rejects(world.invoke("f"), (error: Error) => {
+    assert.equal((error.cause as ApiError).code, "InvalidRuntimeException");
+    return true;
+  });
+  await world.engine.records.put(key, { updateRuntimeOn: "Auto" });
+  executed(await world.invoke("f"));
+
+  await world.close();
 });
