@@ -7,6 +7,9 @@
 # ("NUMBER STATUS" or "command STATUS", a line each), 5 is the companions' output.
 # Signals: TERM is handed on to the command, USR2 kills it.
 
+# The OCI runtime takes HOME from the user's entry when nobody sets it; Lambda has none.
+[ "${HOME-}" != /home/sbx_user1051 ] || unset HOME
+
 hidden=$1
 count=$2
 shift 2

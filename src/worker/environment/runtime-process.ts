@@ -146,7 +146,7 @@ export class RuntimeProcess {
 
   /** Nothing that the runtime still sends is heard; it may run on until it is destroyed. */
   silence(): void {
-    this.#session.end();
+    this.#session.mute();
     this.#extensions.silence();
   }
 
@@ -206,7 +206,7 @@ export class RuntimeProcess {
   }
 
   async #destroy(options: { readonly keepTmp: boolean }): Promise<void> {
-    this.silence();
+    this.#session.end();
     this.#extensions.close();
     this.#apiListener.close();
     this.#endpoint?.close();

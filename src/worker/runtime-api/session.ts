@@ -120,10 +120,15 @@ export class RuntimeSession {
     if (poll !== undefined) sendEvent(poll, event);
   }
 
-  /** After this nothing is reported any more; idempotent. */
-  end(): void {
+  /** After this nothing is reported any more, and nothing new is answered; a poll goes on waiting. Idempotent. */
+  mute(): void {
     this.#listener = undefined;
     this.#event = undefined;
+  }
+
+  /** The same, and cuts the poll, which a runtime takes for the end of its world. Idempotent. */
+  end(): void {
+    this.mute();
     const poll = this.#poll;
     this.#poll = undefined;
     poll?.socket?.destroy();
