@@ -161,12 +161,20 @@ export interface FunctionConfiguration {
  * A change of several records. It is written to the function's record first, and done by whoever finds it there, so that
  * a crash in between neither loses nor repeats any of it.
  */
-export type FunctionIntent = PublishIntent | RemoveIntent;
+export type FunctionIntent = PublishIntent | AliasIntent | RemoveIntent;
 
 /** A version gets a record of its own. */
 export interface PublishIntent {
   readonly kind: "publish";
   readonly configuration: FunctionConfiguration;
+}
+
+/** An alias is made or changed, while its versions are there. */
+export interface AliasIntent {
+  readonly kind: "alias";
+  readonly alias: AliasRecord;
+  /** Of the alias as it is changed; undefined when it is made. */
+  readonly replacedRevisionId?: string;
 }
 
 /** A version or an alias goes, with every part that has its qualifier. */

@@ -1,13 +1,17 @@
 /**
  * Aliases: names for a version, or for two of them by weight.
  *
- * A version does not go while an alias points to it, though both are records of their own: who deletes a version says so
- * in the function's record before looking at the aliases, and who writes an alias looks at that record afterwards, so
- * that one of the two sees the other.
+ * A version does not go while an alias points to it, though both are records of their own: either change is an intent in
+ * the function's record, which has room for one at a time.
  * https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html
  */
 import { UnavailableError } from "../../core/errors.ts";
-import { latestVersion, type AliasRecord, type FunctionConfiguration } from "../../core/function-record.ts";
+import {
+  latestVersion,
+  type AliasIntent,
+  type AliasRecord,
+  type FunctionConfiguration,
+} from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
 import type { FunctionParts } from "./function-parts.ts";
 import type { FunctionStore } from "./function-store.ts";
@@ -75,33 +79,26 @@ export class AliasChanges {
     alias: string,
     change: (current: AliasRecord | undefined) => AliasRecord,
   ): Promise<AliasRecord> {
-    await this.#untilUnintended(scope, name);
-    // What it becomes is judged before it is written; when another writer comes in between, the new outcome again.
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
       const before = await this.#aliases.find(scope, name, alias);
       const changed = change(before);
       await this.#requireRouting(scope, name, changed);
-      const after = await this.#aliases.modify(scope, name, alias, (current) =>
-        current?.revisionId === before?.revisionId ? changed : current,
-      );
-      if (after !== changed) continue;
-      await this.#confirm(scope, name, changed, before);
+      const intent: AliasIntent = {
+        kind: "alias",
+        alias: changed,
+        ...(before === undefined ? {} : { replacedRevisionId: before.revisionId }),
+      };
+      let isOurs = false;
+      const record = await this.#store.modify(scope, name, (current) => {
+        isOurs = current.intent === undefined;
+        return isOurs ? { ...current, intent } : current;
+      });
+      const problem = await this.#intents.settle(record);
+      if (!isOurs || problem?.kind === "replaced") continue;
+      if (problem?.kind === "missing-version") throw functionNotFound(scope, name, problem.version);
       return changed;
     }
     throw new UnavailableError("busy", `alias ${alias} of ${name} is being changed by too many clients at once`);
-  }
-
-  /** Takes the alias back when a version that it points to went meanwhile. */
-  async #confirm(scope: Scope, name: string, written: AliasRecord, before: AliasRecord | undefined): Promise<void> {
-    const { intent } = await this.#store.get(scope, name);
-    const going = intent?.kind === "remove" ? intent.qualifier : undefined;
-    for (const version of versionsOf(written)) {
-      if (version !== going && (await this.#findVersion(scope, name, version)) !== undefined) continue;
-      await this.#aliases.modify(scope, name, written.name, (current) =>
-        current?.revisionId === written.revisionId ? before : current,
-      );
-      throw functionNotFound(scope, name, version);
-    }
   }
 
   /** Throws AWS's refusal when the versions do not go together. */
@@ -144,14 +141,4 @@ export class AliasChanges {
     const found = await this.#versions.find(scope, name, version);
     return found?.version === version ? found : undefined;
   }
-
-  /** A removal of this alias that is under way is done first. */
-  async #untilUnintended(scope: Scope, name: string): Promise<void> {
-    const record = await this.#store.find(scope, name);
-    if (record !== undefined) await this.#intents.settle(record);
-  }
-}
-
-function versionsOf({ functionVersion, additionalVersionWeights }: AliasRecord): string[] {
-  return [functionVersion, ...Object.keys(additionalVersionWeights)];
 }

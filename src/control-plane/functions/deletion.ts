@@ -86,9 +86,9 @@ export class Deletion {
         if (current.intent !== undefined) return current;
         return { ...withoutPublished(current, qualifier), intent: { kind: "remove", qualifier } };
       });
-      const outcome = await this.#intents.settle(record);
+      const problem = await this.#intents.settle(record);
       if (record.intent?.kind !== "remove" || record.intent.qualifier !== qualifier) continue;
-      return outcome.done ? [] : outcome.referencedBy;
+      return problem?.kind === "referenced" ? problem.aliases : [];
     }
     throw new UnavailableError("busy", `function ${name} is being changed by too many clients at once`);
   }

@@ -3,7 +3,7 @@
  * when its promise resolves; what has to follow (unpacking, collecting old code) happens in the background and is
  * taken up again after a crash.
  */
-import type { Clock, Timer } from "../../core/clock.ts";
+import type { Clock } from "../../core/clock.ts";
 import {
   latestVersion,
   type AliasRecord,
@@ -13,12 +13,14 @@ import {
 import type { Scope } from "../../core/identity.ts";
 import type { Engine } from "../../engine/contract.ts";
 import type { PackageStore } from "../../packages/contract.ts";
-import { CodeArchives, Named } from "../code/code-archives.ts";
+import { CodeArchives } from "../code/code-archives.ts";
 import { Layers } from "../layers/layers.ts";
 import { AliasChanges, type AliasUpdate, type NewAlias } from "./alias-changes.ts";
+import { CodeUsage, type AccountUsage } from "./code-usage.ts";
 import { Deletion } from "./deletion.ts";
 import { FunctionParts } from "./function-parts.ts";
 import { FunctionStore } from "./function-store.ts";
+import { Housekeeping } from "./housekeeping.ts";
 import { Intents } from "./intents.ts";
 import {
   codeUpdated,
@@ -34,11 +36,8 @@ import {
 } from "./life-cycle.ts";
 import { Preparation, type AvailableRuntimes } from "./preparation.ts";
 import { Publisher } from "./publisher.ts";
-import { requirePublishable, type Publication } from "./publishing.ts";
-import { codeStorageExceeded, functionExists, functionNotFound, tagsMax, tooManyTags } from "./refusals.ts";
-
-/** How often code that nobody needs, and what was left in progress, is looked for, in ms. */
-const collectionIntervalMs = 300_000;
+import { publishedAs, requirePublishable, type Publication } from "./publishing.ts";
+import { functionExists, functionNotFound, tagsMax, tooManyTags } from "./refusals.ts";
 
 export interface FunctionsOptions {
   readonly engine: Pick<Engine, "records" | "blobs">;
@@ -72,11 +71,6 @@ export interface ChangedFunction extends FunctionRecord {
   readonly published?: FunctionConfiguration;
 }
 
-export interface AccountUsage {
-  readonly functions: number;
-  readonly codeBytes: number;
-}
-
 /** What a name and a qualifier mean together. */
 export interface ResolvedFunction {
   readonly record: FunctionRecord;
@@ -97,67 +91,60 @@ export class Functions {
   readonly #publisher: Publisher;
   readonly #deletion: Deletion;
   readonly #aliasChanges: AliasChanges;
+  readonly #codeUsage: CodeUsage;
+  readonly #housekeeping: Housekeeping;
   readonly #clock: Clock;
   readonly #newId: () => string;
   readonly codeStorageBytesMax: number;
   #lastGeneration = 0;
-  #nextCollection: Timer | undefined;
-  #restoring: Promise<void> = Promise.resolve();
-  #closed = false;
 
   constructor(options: FunctionsOptions) {
     const { engine, packages, runtimes, clock, newId } = options;
     const { records } = engine;
-    this.#store = new FunctionStore(engine.records);
-    this.versions = new FunctionParts(engine.records, "function-version");
-    this.aliases = new FunctionParts(engine.records, "function-alias");
-    this.#archives = new CodeArchives({ records: engine.records, blobs: engine.blobs, packages, clock });
+    this.codeStorageBytesMax = options.codeStorageBytesMax ?? defaultCodeStorageBytesMax;
+    this.#codeUsage = new CodeUsage(records, this.codeStorageBytesMax);
+    this.#store = new FunctionStore(records);
+    this.versions = new FunctionParts(records, "function-version");
+    this.aliases = new FunctionParts(records, "function-alias");
+    this.#archives = new CodeArchives({ records, blobs: engine.blobs, packages, clock });
     const [store, archives] = [this.#store, this.#archives];
     this.layers = new Layers({
-      records: engine.records,
+      records,
       archives,
       clock,
       newId,
-      requireStorage: (scope, additionalBytes) => this.#requireStorage(scope, additionalBytes),
+      requireStorage: (scope, additionalBytes) => this.#codeUsage.requireStorage(scope, additionalBytes),
     });
     const [versions, aliases, moment] = [this.versions, this.aliases, () => this.#moment()];
     this.#preparation = new Preparation({ store, versions, archives, runtimes, clock, moment });
     const intents = new Intents({
       records,
       store,
+      versions,
       aliases,
       onPublished: (scope, version) => this.#preparation.beginVersion(scope, version),
     });
     this.#intents = intents;
     this.#publisher = new Publisher({ store, versions, intents, moment });
-    this.#deletion = new Deletion({ records, store, versions, aliases, intents });
+    const deletion = new Deletion({ records, store, versions, aliases, intents });
+    this.#deletion = deletion;
     this.#aliasChanges = new AliasChanges({ store, versions, aliases, intents, newId });
+    const { layers } = this;
+    const preparation = this.#preparation;
+    this.#housekeeping = new Housekeeping({ store, versions, layers, archives, preparation, deletion, intents, clock });
     this.#clock = clock;
     this.#newId = newId;
-    this.codeStorageBytesMax = options.codeStorageBytesMax ?? defaultCodeStorageBytesMax;
   }
 
   /** Takes up what an earlier run left in progress; code that the disk has lost is unpacked in the background. */
   async start(): Promise<void> {
-    await this.#settleAll();
-    const configurations: FunctionConfiguration[] = [];
-    for await (const record of this.#store.all()) {
-      this.#preparation.begin(record);
-      if (record.active !== undefined) configurations.push(record.active);
-    }
-    for await (const { key, value } of this.versions.all()) {
-      this.#preparation.beginVersion({ account: key[1] ?? "", region: key[2] ?? "" }, value);
-      if (value.state === "Active") configurations.push(value);
-    }
-    this.#restoring = this.#restore(configurations);
-    this.#scheduleCollection();
+    await this.#housekeeping.start();
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#nextCollection?.cancel();
     await this.#preparation.close();
-    await this.#restoring;
+    await this.#housekeeping.close();
+    this.#codeUsage.close();
   }
 
   async get(scope: Scope, name: string): Promise<FunctionRecord> {
@@ -201,7 +188,7 @@ export class Functions {
     // Before the archive is looked at, and again when the record is written.
     if ((await this.#store.find(scope, name)) !== undefined) throw functionExists(name);
     const code = await this.#archives.inspect(zip);
-    await this.#requireStorage(scope, code.codeSizeBytes * (publish ? 2 : 1));
+    await this.#codeUsage.requireStorage(scope, code.codeSizeBytes * (publish ? 2 : 1));
     using _held = await this.#archives.store(zip, code);
     const unpublished = created(
       { ...rest, code: { ...code, ...signing }, firstGeneration: this.#nextGeneration() },
@@ -226,7 +213,7 @@ export class Functions {
     };
     const { codeSizeBytes } = code;
     const publish = update.publish === true;
-    await this.#requireStorage(scope, codeSizeBytes * (publish ? 2 : 1) - before.latest.codeSizeBytes);
+    await this.#codeUsage.requireStorage(scope, codeSizeBytes * (publish ? 2 : 1) - before.latest.codeSizeBytes);
     if (update.dryRun) return change(before);
     using _held = await this.#archives.store(update.zip, code);
     if (!publish) return this.#changed(await this.#store.modify(scope, name, change));
@@ -250,8 +237,9 @@ export class Functions {
 
   /** `$LATEST` as a new version, or the version that it is already published as. */
   async publish(scope: Scope, name: string, publication: Publication): Promise<FunctionConfiguration> {
-    const { latest } = await this.#store.get(scope, name);
-    await this.#requireStorage(scope, latest.codeSizeBytes);
+    const before = await this.#store.get(scope, name);
+    requirePublishable(before, publication);
+    if (publishedAs(before) === undefined) await this.#codeUsage.requireStorage(scope, before.latest.codeSizeBytes);
     const published = await this.#publisher.publish(
       scope,
       name,
@@ -322,68 +310,17 @@ export class Functions {
   }
 
   async usage(scope: Scope): Promise<AccountUsage> {
-    let [functions, codeBytes] = [0, 0];
-    for await (const record of this.#store.all(scope)) {
-      functions += 1;
-      codeBytes += record.latest.codeSizeBytes;
-    }
-    for await (const { value } of this.versions.all(scope)) codeBytes += value.codeSizeBytes;
-    for await (const { sizeBytes } of this.layers.all(scope)) codeBytes += sizeBytes;
-    return { functions, codeBytes };
+    return this.#codeUsage.of(scope);
   }
 
   /** Removes code that no function and no layer has named for longer than an invocation can last. */
   async collectCode(): Promise<void> {
-    const named = new Named();
-    for await (const { digest } of this.layers.all()) named.archives.add(digest);
-    for await (const { latest, active, intent } of this.#store.all()) {
-      named.addConfiguration(latest);
-      if (active !== undefined) named.addConfiguration(active);
-      if (intent?.kind === "publish") named.addConfiguration(intent.configuration);
-    }
-    for await (const { value } of this.versions.all()) named.addConfiguration(value);
-    await this.#archives.collect(named);
+    await this.#housekeeping.collectCode();
   }
 
   #changed(record: FunctionRecord): FunctionRecord {
     this.#preparation.begin(record);
     return record;
-  }
-
-  /** Throws when the account would have more code than it may. */
-  async #requireStorage(scope: Scope, additionalBytes: number): Promise<void> {
-    const { codeBytes } = await this.usage(scope);
-    if (codeBytes + additionalBytes > this.codeStorageBytesMax) throw codeStorageExceeded();
-  }
-
-  /** Does what a crash, or an engine that failed, has left to be done. */
-  async #settleAll(): Promise<void> {
-    for await (const record of this.#store.stored()) {
-      if (record.deleting === true) await this.#deletion.finish(record.scope, record.name);
-      else await this.#intents.settle(record);
-    }
-  }
-
-  async #restore(configurations: readonly FunctionConfiguration[]): Promise<void> {
-    for (const configuration of configurations) {
-      if (this.#closed) return;
-      await this.#archives.unpack(configuration).catch(() => {
-        // The data plane unpacks what it needs and does not find, and tells its caller why it cannot.
-      });
-    }
-  }
-
-  #scheduleCollection(): void {
-    this.#nextCollection = this.#clock.after(collectionIntervalMs, () => {
-      void this.#settleAll()
-        .then(() => this.collectCode())
-        .catch(() => {
-          // A busy engine: the next round does it.
-        })
-        .finally(() => {
-          if (!this.#closed) this.#scheduleCollection();
-        });
-    });
   }
 
   /** Time, so that it rises over restarts too; made to rise within a millisecond. */

@@ -10,6 +10,8 @@ import {
   functionKey,
   functionPartKey,
   functionPartKinds,
+  latestVersion,
+  type AliasIntent,
   type AliasRecord,
   type FunctionConfiguration,
   type FunctionIntent,
@@ -27,34 +29,41 @@ import type { FunctionStore } from "./function-store.ts";
 export interface IntentsOptions {
   readonly records: Records;
   readonly store: FunctionStore;
+  readonly versions: FunctionParts<FunctionConfiguration>;
   readonly aliases: FunctionParts<AliasRecord>;
   /** A version has become visible. */
   readonly onPublished: (scope: Scope, version: FunctionConfiguration) => void;
 }
 
-/** Aliases that still point to a version that was to go; it stays then. */
-export type IntentOutcome =
-  | { readonly done: true }
-  | { readonly done: false; readonly referencedBy: readonly string[] };
+/** Why an intent was dropped. */
+export type IntentProblem =
+  /** Aliases point to the version that was to go; it stays. */
+  | { readonly kind: "referenced"; readonly aliases: readonly string[] }
+  /** The alias was to point to a version that is not there. */
+  | { readonly kind: "missing-version"; readonly version: string }
+  /** The alias is not the one that was to be changed. */
+  | { readonly kind: "replaced" };
 
 export class Intents {
   readonly #records: Records;
   readonly #store: FunctionStore;
+  readonly #versions: FunctionParts<FunctionConfiguration>;
   readonly #aliases: FunctionParts<AliasRecord>;
   readonly #onPublished: IntentsOptions["onPublished"];
-  readonly #running = new Map<string, Promise<IntentOutcome>>();
+  readonly #running = new Map<string, Promise<IntentProblem | undefined>>();
 
-  constructor({ records, store, aliases, onPublished }: IntentsOptions) {
+  constructor({ records, store, versions, aliases, onPublished }: IntentsOptions) {
     this.#records = records;
     this.#store = store;
+    this.#versions = versions;
     this.#aliases = aliases;
     this.#onPublished = onPublished;
   }
 
-  /** Does what the record intends, if anything. */
-  async settle(record: FunctionRecord): Promise<IntentOutcome> {
+  /** Does what the record intends, if anything; says what prevented it. */
+  async settle(record: FunctionRecord): Promise<IntentProblem | undefined> {
     const { scope, name, intent } = record;
-    if (intent === undefined) return { done: true };
+    if (intent === undefined) return undefined;
     const id = `${functionArn(scope, name)} ${idOf(intent)}`;
     let running = this.#running.get(id);
     if (running === undefined) {
@@ -64,11 +73,13 @@ export class Intents {
     return running;
   }
 
-  async #perform(scope: Scope, name: string, intent: FunctionIntent): Promise<IntentOutcome> {
+  async #perform(scope: Scope, name: string, intent: FunctionIntent): Promise<IntentProblem | undefined> {
     switch (intent.kind) {
       case "publish":
         await this.#publish(scope, name, intent);
-        return { done: true };
+        return undefined;
+      case "alias":
+        return this.#writeAlias(scope, name, intent);
       case "remove":
         return this.#remove(scope, name, intent);
       default:
@@ -87,16 +98,44 @@ export class Intents {
     if (await this.#clear(scope, name, intent)) this.#onPublished(scope, configuration);
   }
 
-  async #remove(scope: Scope, name: string, intent: RemoveIntent): Promise<IntentOutcome> {
+  async #writeAlias(scope: Scope, name: string, intent: AliasIntent): Promise<IntentProblem | undefined> {
+    const { alias, replacedRevisionId } = intent;
+    const key = functionPartKey("function-alias", scope, name, alias.name);
+    for (;;) {
+      const entry = await this.#records.get<AliasRecord>(key);
+      if (entry?.value.revisionId === alias.revisionId) break;
+      if (!(await this.#stands(scope, name, intent))) return { kind: "replaced" };
+      const problem = await this.#problemOf(scope, name, alias);
+      if (problem !== undefined || entry?.value.revisionId !== replacedRevisionId) {
+        await this.#clear(scope, name, intent);
+        return problem ?? { kind: "replaced" };
+      }
+      if ((await this.#records.put(key, alias, entry?.revision ?? "absent")).written) break;
+    }
+    await this.#clear(scope, name, intent);
+    return undefined;
+  }
+
+  /** While the intent stands, no version goes. */
+  async #problemOf(scope: Scope, name: string, alias: AliasRecord): Promise<IntentProblem | undefined> {
+    for (const version of versionsOf(alias)) {
+      if (version === latestVersion) continue;
+      const found = await this.#versions.find(scope, name, version);
+      if (found?.version !== version) return { kind: "missing-version", version };
+    }
+    return undefined;
+  }
+
+  async #remove(scope: Scope, name: string, intent: RemoveIntent): Promise<IntentProblem | undefined> {
     const { qualifier } = intent;
     const referencedBy = await this.#aliasesOf(scope, name, qualifier);
     if (referencedBy.length > 0) {
       await this.#clear(scope, name, intent);
-      return { done: false, referencedBy };
+      return { kind: "referenced", aliases: referencedBy };
     }
     for (const kind of functionPartKinds) await this.#removePart(kind, scope, name, intent);
     await this.#clear(scope, name, intent);
-    return { done: true };
+    return undefined;
   }
 
   async #removePart(kind: FunctionPartKind, scope: Scope, name: string, intent: RemoveIntent): Promise<void> {
@@ -136,9 +175,22 @@ export class Intents {
 
 /** True when invocations of the alias may run the version. */
 export function pointsTo(alias: AliasRecord, version: string): boolean {
-  return alias.functionVersion === version || Object.hasOwn(alias.additionalVersionWeights, version);
+  return versionsOf(alias).includes(version);
+}
+
+function versionsOf({ functionVersion, additionalVersionWeights }: AliasRecord): string[] {
+  return [functionVersion, ...Object.keys(additionalVersionWeights)];
 }
 
 function idOf(intent: FunctionIntent): string {
-  return intent.kind === "publish" ? `publish ${intent.configuration.revisionId}` : `remove ${intent.qualifier}`;
+  switch (intent.kind) {
+    case "publish":
+      return `publish ${intent.configuration.revisionId}`;
+    case "alias":
+      return `alias ${intent.alias.revisionId}`;
+    case "remove":
+      return `remove ${intent.qualifier}`;
+    default:
+      return unreachable(intent);
+  }
 }

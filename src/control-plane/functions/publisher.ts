@@ -61,10 +61,11 @@ export class Publisher {
     change: (record: FunctionRecord) => FunctionRecord,
     description?: string,
   ): Promise<Published> {
+    let apply = change;
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
       let step: Step = { kind: "busy" };
       const record = await this.#store.modify(scope, name, (current) => {
-        const changed = change(current);
+        const changed = apply(current);
         step = { kind: "busy" };
         if (current.intent !== undefined) return current;
         const version = publishedAs(changed);
@@ -78,12 +79,13 @@ export class Publisher {
       });
       const version = await this.#versionOf(step, record);
       if (version !== undefined) return { record, version };
+      // Changed it is by now; the version that this equals has gone meanwhile.
+      if ((step as Step).kind === "unchanged") apply = (current) => current;
     }
     throw new UnavailableError("busy", `function ${name} is being changed by too many clients at once`);
   }
 
   async #versionOf(step: Step, record: FunctionRecord): Promise<FunctionConfiguration | undefined> {
-    // Gone meanwhile, when undefined: then it is published again.
     if (step.kind === "unchanged") return this.#versions.find(record.scope, record.name, step.version);
     await this.#intents.settle(record);
     return step.kind === "published" ? step.version : undefined;
