@@ -64,6 +64,15 @@ const step = fc.oneof(
       reserved: fc.option(fc.constant(3 * requestedMax), { nil: undefined }),
     }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("change" as const),
+      name,
+      version: fc.constantFrom(...versions),
+      goes: fc.boolean(),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("crash" as const), which: fc.nat(20) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("lose" as const), ms }) },
 );
@@ -75,6 +84,7 @@ test("over random histories what is provisioned is there in the end, limits hold
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 30, maxLength: 150 }), fc.nat(1000), async (history, salt) => {
       let troubled = true;
+      let generation = 2;
       const world = await DataPlaneWorld.open({
         config: { accountConcurrency, ...life },
         behaviour: {
@@ -144,6 +154,14 @@ test("over random histories what is provisioned is there in the end, limits hold
               event.reserved === undefined ? {} : { reservedConcurrency: event.reserved },
             );
             break;
+          case "change": {
+            const key = functionPartKey("function-version", scope, event.name, event.version);
+            if (event.goes) await world.engine.records.delete(key);
+            if (event.goes) await settle();
+            const configuration = configurationOf(event.name, { version: event.version, generation: generation++ });
+            await world.engine.records.put(key, configuration);
+            break;
+          }
           case "crash": {
             const worker = world.workers.at(-1);
             const idle = worker?.live.filter(
