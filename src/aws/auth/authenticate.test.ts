@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
+import fc from "fast-check";
+import { createHmac, randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { ApiError } from "../../core/errors.ts";
 import { ManualClock } from "../../core/manual-clock.ts";
-import type { AuthPolicy, RequestOrigin } from "./authenticate.ts";
+import type { Authenticated, AuthPolicy, RequestOrigin } from "./authenticate.ts";
 import { Authenticator } from "./authenticate.ts";
 import { compactTime, parseSignature } from "./credential.ts";
+import { Sessions } from "./sessions.ts";
 import { canonicalRequest, sha256Hex } from "./sigv4.ts";
 
 const clock = new ManualClock(Date.UTC(2026, 10, 21, 8, 0, 0));
@@ -151,4 +153,65 @@ test("a sandbox is served with its own credentials only, even where clients need
   assert.equal(refusal(open, signed(own), { ...origin, identity: undefined }), "UnrecognizedClientException");
   const expired = { ...identity, expiresAtMs: clock.now() };
   assert.equal(refusal(open, signed(own), { ...origin, identity: expired }), "ExpiredTokenException");
+});
+
+test("temporary credentials of STS are taken from clients and sandboxes alike, whole, unexpired and from no other key", () => {
+  const sessions = new Sessions({ key: randomBytes(32), random: randomBytes, clock });
+  const session = { account: "111122223333", arn: "arn:aws:sts::111122223333:assumed-role/r/s", userId: "AROA:s" };
+  const { accessKeyId, secretAccessKey: secret, sessionToken } = sessions.issue(session, 900);
+  const own = { accessKeyId, secret, sessionToken };
+  const sandbox: RequestOrigin = { kind: "environment", environmentId: "env-1", identity: undefined };
+  const outcome = (policy: AuthPolicy, sending: Sending, origin: RequestOrigin = client, known = sessions): unknown => {
+    try {
+      return new Authenticator(policy, clock, known).authenticate({ ...signed(sending), origin });
+    } catch (error) {
+      assert(error instanceof ApiError);
+      return error.code;
+    }
+  };
+  const others = new Sessions({ key: randomBytes(32), random: randomBytes, clock });
+  const late = sessions.issue(session, -1);
+  const expired = { ...late, secret: late.secretAccessKey };
+
+  for (const [policy, origin] of [
+    [{ open: true }, client],
+    [keys, client],
+    [keys, sandbox],
+    [{ open: true }, sandbox],
+  ] as const) {
+    const { scope, caller } = outcome(policy, own, origin) as Authenticated;
+    assert.deepEqual(scope, { account: "111122223333", region: "us-east-1" });
+    assert.deepEqual(caller, { kind: "session", accessKeyId, session });
+    assert.equal(outcome(policy, expired, origin), "ExpiredTokenException");
+  }
+  for (const origin of [client, sandbox]) {
+    assert.equal(refusal(keys, signed(own), origin), "UnrecognizedClientException");
+    assert.equal(outcome(keys, own, origin, others), "UnrecognizedClientException");
+    assert.equal(outcome(keys, { ...own, accessKeyId: "ASIAOTHER" }, origin), "UnrecognizedClientException");
+    assert.equal(
+      outcome(keys, { ...own, sessionToken: `${sessionToken.slice(0, -4)}AAA=` }, origin),
+      "UnrecognizedClientException",
+    );
+    const { verifyBody } = outcome(keys, { ...own, secret: "guess" }, origin) as Authenticated;
+    assert.throws(() => verifyBody?.(Buffer.from("")), { code: "InvalidSignatureException" });
+  }
+});
+
+test("no text is a session token but one that was given", () => {
+  const sessions = new Sessions({ key: randomBytes(32), random: randomBytes, clock });
+  const { sessionToken } = sessions.issue({ account: "111122223333", arn: "arn", userId: "id" }, 900);
+
+  assert.equal(sessions.read(sessionToken)?.session.arn, "arn");
+  fc.assert(
+    fc.property(fc.oneof(fc.string(), fc.base64String({ maxLength: 400 })), (text) => {
+      assert.equal(sessions.read(text), undefined);
+    }),
+  );
+  const bytes = Buffer.from(sessionToken, "base64");
+  for (let at = 0; at < bytes.length; at++) {
+    const changed = Buffer.from(bytes);
+    changed[at] = (changed[at] ?? 0) ^ 1;
+    assert.equal(sessions.read(changed.toString("base64")), undefined);
+  }
+  assert.equal(sessions.read("A".repeat(100_000)), undefined);
 });

@@ -29,6 +29,11 @@ function serve(identity: IdentityBench): Promise<Loopback> {
   });
 }
 
+const ofStatement = (members: object): object => ({
+  Version: "2012-10-17",
+  Statement: [{ Effect: "Allow", ...members }],
+});
+
 test(
   "boto3 1.26 makes a role with its policies, assumes it, and takes it apart",
   { timeout: clientTimeoutMs },
@@ -47,10 +52,6 @@ test(
 
     const { stdout } = await run(python, [script, loopback.url], { timeout: clientTimeoutMs });
 
-    const ofStatement = (members: object): object => ({
-      Version: "2012-10-17",
-      Statement: [{ Effect: "Allow", ...members }],
-    });
     assert.deepEqual(JSON.parse(stdout), {
       trust: ofStatement({
         Action: ["sts:AssumeRole"],
@@ -98,7 +99,12 @@ test(
     const { Role } = await aws(owner, "iam", "create-role", "--role-name", "r", "--assume-role-policy-document", trust);
     const { Credentials = {} } = await aws(
       owner,
-      ...["sts", "assume-role", "--role-arn", Role?.["Arn"] ?? "", "--role-session-name", "me"],
+      "sts",
+      "assume-role",
+      "--role-arn",
+      Role?.["Arn"] ?? "",
+      "--role-session-name",
+      "me",
     );
     const session = {
       AWS_ACCESS_KEY_ID: Credentials["AccessKeyId"],
@@ -107,6 +113,6 @@ test(
     };
     const caller = await aws(session, "sts", "get-caller-identity");
 
-    assert.equal(String(caller["Arn"]), "arn:aws:sts::000000000000:assumed-role/r/me");
+    assert.deepEqual(caller["Arn"], "arn:aws:sts::000000000000:assumed-role/r/me");
   },
 );

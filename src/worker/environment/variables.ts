@@ -22,6 +22,7 @@ const endpoint = `http://127.0.0.1:${endpointPort}`;
 const endpoints = {
   AWS_ENDPOINT_URL_LAMBDA: endpoint,
   AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: endpoint,
+  AWS_ENDPOINT_URL_IAM: endpoint,
   AWS_ENDPOINT_URL_STS: endpoint,
 } as const;
 

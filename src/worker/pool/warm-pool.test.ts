@@ -75,6 +75,7 @@ test("a pooled runtime gets its function's code, variables, handler and /tmp siz
     AWS_XRAY_DAEMON_ADDRESS: "169.254.79.129:2000",
     AWS_ENDPOINT_URL_LAMBDA: "http://127.0.0.1:4566",
     AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: "http://127.0.0.1:4566",
+    AWS_ENDPOINT_URL_IAM: "http://127.0.0.1:4566",
     AWS_ENDPOINT_URL_STS: "http://127.0.0.1:4566",
     PATH: "/var/lang/bin:/usr/bin:/bin",
     MINE: "1",
