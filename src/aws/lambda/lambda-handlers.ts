@@ -174,7 +174,4 @@ export const partial: Readonly<Record<string, string>> = {
   PublishVersion: "No `PublishTo`.",
   Invoke: "`RequestResponse` and `DryRun`; `Event` is refused. The request rate (10 × concurrency) is not limited.",
   ListFunctions: "No `MasterRegion`.",
-  TagResource: "Tags of functions.",
-  UntagResource: "Tags of functions.",
-  ListTags: "Tags of functions.",
 };
