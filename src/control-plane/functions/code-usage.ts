@@ -4,7 +4,7 @@
  */
 import { functionsPrefix, type FunctionConfiguration, type FunctionRecord } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
-import type { Key, RecordChange, Records, Watch } from "../../engine/contract.ts";
+import type { RecordChange, Records, Watch } from "../../engine/contract.ts";
 import { layerVersionsPrefix, type LayerVersionRecord } from "../layers/layer-record.ts";
 import { codeStorageExceeded } from "./refusals.ts";
 
@@ -60,30 +60,29 @@ export class CodeUsage {
     return this.#following;
   }
 
+  /** Starting over counts nothing twice: each record has one share. */
   async #follow(): Promise<void> {
-    await this.#watch<FunctionRecord>(functionsPrefix, ({ deleting, latest }) =>
-      deleting === true ? undefined : { functions: 1, codeBytes: latest.codeSizeBytes },
+    const records = this.#records;
+    this.#watches.push(
+      await records.watch<FunctionRecord>(functionsPrefix, (change) =>
+        this.#take(change, ({ deleting, latest }) =>
+          deleting === true ? undefined : { functions: 1, codeBytes: latest.codeSizeBytes },
+        ),
+      ),
+      await records.watch<FunctionConfiguration>(["function-version"], (change) =>
+        this.#take(change, ({ codeSizeBytes }) => ({ functions: 0, codeBytes: codeSizeBytes })),
+      ),
+      await records.watch<LayerVersionRecord>(layerVersionsPrefix, (change) =>
+        this.#take(change, ({ sizeBytes }) => ({ functions: 0, codeBytes: sizeBytes })),
+      ),
     );
-    await this.#watch<FunctionConfiguration>(["function-version"], ({ codeSizeBytes }) => ({
-      functions: 0,
-      codeBytes: codeSizeBytes,
-    }));
-    await this.#watch<LayerVersionRecord>(layerVersionsPrefix, ({ sizeBytes }) => ({
-      functions: 0,
-      codeBytes: sizeBytes,
-    }));
   }
 
-  /** Starting over counts nothing twice: each record has one share. */
-  async #watch<T>(prefix: Key, usageOf: (value: T) => AccountUsage | undefined): Promise<void> {
-    this.#watches.push(
-      await this.#records.watch<T>(prefix, (change: RecordChange<T>) => {
-        const key = change.kind === "put" ? change.entry.key : change.key;
-        const [, account = "", region = ""] = key;
-        const usage = change.kind === "put" ? usageOf(change.entry.value) : undefined;
-        this.#set(key.join("\0"), usage && { place: placeOf(account, region), ...usage });
-      }),
-    );
+  #take<T>(change: RecordChange<T>, usageOf: (value: T) => AccountUsage | undefined): void {
+    const key = change.kind === "put" ? change.entry.key : change.key;
+    const [, account = "", region = ""] = key;
+    const usage = change.kind === "put" ? usageOf(change.entry.value) : undefined;
+    this.#set(key.join("\0"), usage && { place: placeOf(account, region), ...usage });
   }
 
   #set(key: string, share: Share | undefined): void {
