@@ -11,7 +11,8 @@ const hostPattern = new RegExp(`^([a-z0-9]{${urlIdLength}})\\.lambda-url\\.[a-z0
 
 /** `endpointHost` is the endpoint as the caller reached it: name or address, and port. */
 export function functionUrlOf(urlId: string, region: string, endpointHost: string): string {
-  const { hostname, port } = new URL(`http://${endpointHost}`);
+  const address = `http://${endpointHost}`;
+  const { hostname, port } = new URL(URL.canParse(address) ? address : "http://localhost");
   const name = isIP(hostname.replace(/^\[|\]$/g, "")) === 0 ? hostname : "localhost";
   return `http://${urlId}.lambda-url.${region}.${name}${port === "" ? "" : `:${port}`}/`;
 }

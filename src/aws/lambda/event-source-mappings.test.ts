@@ -146,6 +146,11 @@ test("each kind of source takes its own parameters only", async () => {
       invalid("Unsupported DestinationConfig parameter for given event source mapping type."),
     ],
     ["msk", {}, invalid("Required 'topics' parameter is missing.")],
+    [
+      "msk",
+      { Topics: ["t"], SourceAccessConfigurations: [{ Type: "VIRTUAL_HOST", URI: "v" }] },
+      invalid("Unsupported source access configuration type VIRTUAL_HOST for given event source mapping type."),
+    ],
     ["mq", { Queues: ["q"] }, invalid("Required 'sourceAccessConfigurations' parameter is missing.")],
     [
       "documentdb",
@@ -305,7 +310,11 @@ test("what is not there is named as AWS names it, and other accounts see nothing
   const notFound = { code: "ResourceNotFoundException", message: "The resource you requested does not exist." };
   const UUID = "00000000-0000-4000-8000-00000000ffff";
 
-  for (const operation of ["Get", "Update", "Delete"]) await assert.rejects(call(operation, { UUID }), notFound);
+  for (const operation of ["Get", "Update", "Delete"]) {
+    for (const id of [UUID, "no-id", "x".repeat(10_000)]) await assert.rejects(call(operation, { UUID: id }), notFound);
+  }
+  const Marker = Buffer.from("x".repeat(10_000)).toString("base64url");
+  await assert.rejects(lambda.call("ListEventSourceMappings", { Marker }), invalid("The Marker is invalid."));
   await assert.rejects(create("sqs", { FunctionName: "nobody" }), invalid("Function does not exist"));
   await assert.rejects(create("sqs", { FunctionName: "f:nothing" }), invalid("Function does not exist"));
   lambda.sources.set(arns.dynamodb, "no");

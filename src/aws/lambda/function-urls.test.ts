@@ -61,6 +61,7 @@ test("the address leads to the endpoint that was asked, under a name of its own"
   assert.equal(await addressAt("hearth.example:80"), `http://${id}.lambda-url.us-east-1.hearth.example/`);
   assert.equal(await addressAt("[::1]:4566"), FunctionUrl);
   assert.equal(urlIdOfHost(new URL(FunctionUrl).host), id);
+  assert.equal(await addressAt("no host!"), `http://${id}.lambda-url.us-east-1.localhost/`);
   assert.equal(urlIdOfHost("lambda.us-east-1.localhost:4566"), undefined);
 });
 

@@ -45,6 +45,22 @@ const requiredOfNew: Partial<Record<SourceKind, readonly Parameter[]>> = {
   documentdb: ["SourceAccessConfigurations", "DocumentDBEventSourceConfig"],
 };
 
+/** Ways of access that only some sources have; all others are for self-managed Kafka alone. */
+const accessTakenBy: Readonly<Record<string, readonly SourceKind[]>> = {
+  BASIC_AUTH: ["self-managed-kafka", "mq", "documentdb"],
+  CLIENT_CERTIFICATE_TLS_AUTH: kafka,
+  SASL_SCRAM_512_AUTH: kafka,
+  VIRTUAL_HOST: ["mq"],
+};
+
+export function requireAccessType(kind: SourceKind, type: string | undefined): string {
+  if (type === undefined) throw invalidParameter("Required 'type' parameter is missing.");
+  if (!(accessTakenBy[type] ?? ["self-managed-kafka"]).includes(kind)) {
+    throw invalidParameter(`Unsupported source access configuration type ${type} for given event source mapping type.`);
+  }
+  return type;
+}
+
 /** Throws AWS's refusal of the first parameter that the source does not take. */
 export function refuseForeignParameters(kind: SourceKind, parameters: MappingParameters): void {
   for (const [name, kinds] of Object.entries(takenBy)) {

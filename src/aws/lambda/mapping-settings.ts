@@ -26,6 +26,7 @@ import { eventPatternProblem } from "../../core/event-pattern.ts";
 import {
   isKafka,
   refuseForeignParameters,
+  requireAccessType,
   requireParameters,
   unsupportedDestination,
   unsupportedParameter,
@@ -119,7 +120,7 @@ function changedSettings(
     bisectsBatchOnError: parameters.BisectBatchOnFunctionError,
     maximumRetryAttempts: parameters.MaximumRetryAttempts,
     tumblingWindowSeconds: parameters.TumblingWindowInSeconds,
-    sourceAccess: parameters.SourceAccessConfigurations?.map(accessOf),
+    sourceAccess: parameters.SourceAccessConfigurations?.map((access) => accessOf(source.kind, access)),
     documentDb: parameters.DocumentDBEventSourceConfig && documentDbOf(parameters.DocumentDBEventSourceConfig),
     kafka: kafkaOf(
       current.kafka,
@@ -246,10 +247,12 @@ function patternsOf({ Filters = [] }: FilterCriteria): string[] {
   });
 }
 
-function accessOf({ Type, URI }: SourceAccessConfiguration): { readonly type: string; readonly uri?: string } {
-  if (Type === undefined)
-    throw invalidParameter("Required 'type' parameter of a source access configuration is missing.");
-  return URI === undefined ? { type: Type } : { type: Type, uri: URI };
+function accessOf(
+  kind: SourceKind,
+  { Type, URI }: SourceAccessConfiguration,
+): { readonly type: string; readonly uri?: string } {
+  const type = requireAccessType(kind, Type);
+  return URI === undefined ? { type } : { type, uri: URI };
 }
 
 function documentDbOf(config: DocumentDBEventSourceConfig): DocumentDbSettings {

@@ -1,6 +1,9 @@
 /** Markers of paged lists: the place after which the next page begins, opaque to callers. */
 import { invalidParameter } from "./refusals.ts";
 
+/** Longer than any name, ARN or id, in characters; a place is part of a key, which has its bound too. */
+const placeLengthMax = 512;
+
 export function markerAt(place: string): string {
   return Buffer.from(place).toString("base64url");
 }
@@ -8,7 +11,8 @@ export function markerAt(place: string): string {
 /** Throws InvalidParameterValueException for what no list has handed out. */
 export function placeOfMarker(marker: string): string {
   const place = Buffer.from(marker, "base64url").toString("utf8");
-  if (place === "" || markerAt(place) !== marker) throw invalidParameter("The Marker is invalid.");
+  const isPlace = place !== "" && place.length <= placeLengthMax && markerAt(place) === marker;
+  if (!isPlace) throw invalidParameter("The Marker is invalid.");
   return place;
 }
 

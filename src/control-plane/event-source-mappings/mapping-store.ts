@@ -9,6 +9,9 @@ const attemptsMax = 50;
 /** Records read at once when all are wanted. */
 const pageMax = 500;
 
+/** What else a caller asks for is no mapping's id, and may be too long for a key. */
+const idPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 export class MappingStore {
   readonly #records: Records;
 
@@ -17,6 +20,7 @@ export class MappingStore {
   }
 
   async find(scope: Scope, uuid: string): Promise<EventSourceMappingRecord | undefined> {
+    if (!idPattern.test(uuid)) return undefined;
     return (await this.#records.get<EventSourceMappingRecord>(mappingKey(scope, uuid)))?.value;
   }
 
@@ -33,6 +37,7 @@ export class MappingStore {
     uuid: string,
     change: (record: EventSourceMappingRecord) => T,
   ): Promise<T> {
+    if (!idPattern.test(uuid)) throw mappingNotFound();
     const key = mappingKey(scope, uuid);
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
       const entry = await this.#records.get<EventSourceMappingRecord>(key);
