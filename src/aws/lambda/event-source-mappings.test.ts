@@ -235,6 +235,15 @@ test("Kafka, MQ and DocumentDB have settings of their own", async () => {
     message: new RegExp(`^An event source mapping with event source \\("kafka:9092"\\), .*UUID ${created.UUID}$`),
   });
 
+  await assert.rejects(
+    call("Create", {
+      ...selfManaged,
+      StartingPosition: "LATEST",
+      SelfManagedKafkaEventSourceConfig: { ConsumptionMode: "Queue" },
+    }),
+    unsupported("startingPosition"),
+  );
+
   const queues = await create("mq", { Queues: ["q"], SourceAccessConfigurations: access });
   assert.deepEqual(queues["Queues"], ["q"]);
   const DocumentDBEventSourceConfig = { DatabaseName: "d", CollectionName: "c", FullDocument: "UpdateLookup" };

@@ -2,36 +2,24 @@
  * From the parameters of a request to a mapping's settings, with Lambda's defaults and its checks beyond the service
  * model. https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
  */
-import type {
-  DocumentDBEventSourceConfig,
-  FilterCriteria,
-  KafkaSchemaRegistryConfig,
-  ProvisionedPollerConfig,
-  SelfManagedKafkaEventSourceConfig,
-  SourceAccessConfiguration,
-} from "@aws-sdk/client-lambda";
+import type { FilterCriteria } from "@aws-sdk/client-lambda";
 import { destinationKindOf } from "../../control-plane/event-invoke/destination.ts";
 import {
   isFifoQueue,
   type EventSource,
   type SourceKind,
 } from "../../control-plane/event-source-mappings/event-sources.ts";
-import type {
-  DocumentDbSettings,
-  KafkaSettings,
-  MappingSettings,
-  ProvisionedPollers,
-} from "../../control-plane/event-source-mappings/mapping-record.ts";
+import type { MappingSettings } from "../../control-plane/event-source-mappings/mapping-record.ts";
 import { eventPatternProblem } from "../../core/event-pattern.ts";
 import {
   isKafka,
   refuseForeignParameters,
-  requireAccessType,
   requireParameters,
   unsupportedDestination,
   unsupportedParameter,
   type MappingParameters,
 } from "./mapping-parameters.ts";
+import { accessOf, compact, documentDbOf, kafkaOf, pollersOf, requirePollers } from "./mapping-source-settings.ts";
 import { invalidParameter, notSupported } from "./refusals.ts";
 
 /** https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html; Lambda's default is 5, on request 10. */
@@ -87,6 +75,7 @@ export function settingsOfNewMapping(
     ...(topics === undefined ? {} : { topics }),
     ...(queues === undefined ? {} : { queues }),
   };
+  requireConsistent(source, settings);
   // A consumer group of its own, unless the caller named one.
   return (uuid) => (isKafka(kind) ? { ...settings, kafka: { consumerGroupId: uuid, ...settings.kafka } } : settings);
 }
@@ -98,7 +87,12 @@ export function settingsOfChangedMapping(
   parameters: MappingParameters,
 ): MappingSettings {
   refuseForeignParameters(source.kind, parameters);
-  return changedSettings(source, current, parameters);
+  if (parameters.SourceAccessConfigurations?.some(({ Type }) => Type === "VIRTUAL_HOST") === true) {
+    throw invalidParameter("The VIRTUAL_HOST of a mapping cannot be updated.");
+  }
+  const settings = changedSettings(source, current, parameters);
+  requireConsistent(source, settings);
+  return settings;
 }
 
 function changedSettings(
@@ -128,7 +122,7 @@ function changedSettings(
     ),
   });
   // What names one of these and is empty takes it away.
-  const settings = compact({
+  return compact({
     ...current,
     ...given,
     metrics: MetricsConfig === undefined ? current.metrics : MetricsConfig.Metrics,
@@ -137,8 +131,6 @@ function changedSettings(
     onFailure:
       DestinationConfig === undefined ? current.onFailure : DestinationConfig.OnFailure?.Destination || undefined,
   });
-  requireConsistent(source, settings);
-  return settings;
 }
 
 /** Of streams: where the reading begins. */
@@ -196,47 +188,6 @@ function requireMetrics(kind: SourceKind, metrics: readonly string[]): void {
   throw unsupportedParameter("metricsConfig");
 }
 
-/** Pollers that can be provisioned, by AWS's bounds. */
-const pollerBounds = {
-  sqs: { minimum: 2, minimumMax: 200, maximum: 200, maximumMax: 10_000 },
-  kafka: { minimum: 1, minimumMax: 200, maximum: 200, maximumMax: 2000 },
-} as const;
-
-function boundsOf(kind: SourceKind): (typeof pollerBounds)["sqs" | "kafka"] {
-  return isKafka(kind) ? pollerBounds.kafka : pollerBounds.sqs;
-}
-
-function requirePollers(kind: SourceKind, { pollers, maximumConcurrency }: MappingSettings): void {
-  if (pollers === undefined) return;
-  const { minimum: least, minimumMax, maximumMax } = boundsOf(kind);
-  const { minimum, maximum, groupName } = pollers;
-  if (groupName !== undefined && !isKafka(kind)) throw unsupportedParameter("pollerGroupName");
-  if (maximumConcurrency !== undefined) {
-    throw invalidParameter(
-      "Provisioned mode for SQS ESM does not support maximum concurrency feature. " +
-        "Use MaximumPollers as the control mechanism and remove maximum concurrency.",
-    );
-  }
-  if (minimum < least || minimum > minimumMax || maximum < minimum || maximum > maximumMax) {
-    throw invalidParameter(
-      `MinimumPollers should be between [${least}, ${minimumMax}] and MaximumPollers should be between ` +
-        `[MinimumPollers, ${maximumMax}]`,
-    );
-  }
-}
-
-/** Undefined for an empty configuration: provisioned mode is off. */
-function pollersOf(kind: SourceKind, config: ProvisionedPollerConfig): ProvisionedPollers | undefined {
-  const { MinimumPollers, MaximumPollers, PollerGroupName } = config;
-  if (MinimumPollers === undefined && MaximumPollers === undefined && PollerGroupName === undefined) return undefined;
-  const { minimum, maximum } = boundsOf(kind);
-  return {
-    minimum: MinimumPollers ?? minimum,
-    maximum: MaximumPollers ?? Math.max(maximum, MinimumPollers ?? 0),
-    ...(PollerGroupName === undefined ? {} : { groupName: PollerGroupName }),
-  };
-}
-
 function patternsOf({ Filters = [] }: FilterCriteria): string[] {
   if (Filters.length > filtersMax) throw invalidParameter(`At most ${filtersMax} filters are allowed.`);
   return Filters.map(({ Pattern }) => {
@@ -245,58 +196,4 @@ function patternsOf({ Filters = [] }: FilterCriteria): string[] {
     }
     return Pattern;
   });
-}
-
-function accessOf(
-  kind: SourceKind,
-  { Type, URI }: SourceAccessConfiguration,
-): { readonly type: string; readonly uri?: string } {
-  const type = requireAccessType(kind, Type);
-  return URI === undefined ? { type } : { type, uri: URI };
-}
-
-function documentDbOf(config: DocumentDBEventSourceConfig): DocumentDbSettings {
-  const { DatabaseName, CollectionName, FullDocument } = config;
-  if (DatabaseName === undefined) throw invalidParameter("Required 'databaseName' parameter is missing.");
-  return compact({ databaseName: DatabaseName, collectionName: CollectionName, fullDocument: FullDocument });
-}
-
-/** The consumer group and the mode are for life. */
-function kafkaOf(
-  current: KafkaSettings | undefined,
-  config: SelfManagedKafkaEventSourceConfig | undefined,
-): KafkaSettings | undefined {
-  if (config === undefined) return undefined;
-  const { ConsumerGroupId, ConsumptionMode, SchemaRegistryConfig } = config;
-  const isOther = (given: string | undefined, kept: string | undefined): boolean =>
-    current !== undefined && given !== undefined && given !== kept;
-  if (isOther(ConsumerGroupId, current?.consumerGroupId)) throw invalidParameter("ConsumerGroupId cannot be updated.");
-  if (isOther(ConsumptionMode, current?.consumptionMode)) throw invalidParameter("ConsumptionMode cannot be updated.");
-  return compact({
-    consumerGroupId: ConsumerGroupId ?? current?.consumerGroupId,
-    consumptionMode: ConsumptionMode ?? current?.consumptionMode,
-    schemaRegistry: SchemaRegistryConfig === undefined ? current?.schemaRegistry : registryOf(SchemaRegistryConfig),
-  });
-}
-
-function registryOf(config: KafkaSchemaRegistryConfig): NonNullable<KafkaSettings["schemaRegistry"]> | undefined {
-  const { SchemaRegistryURI, EventRecordFormat, AccessConfigs, SchemaValidationConfigs } = config;
-  if (SchemaRegistryURI === undefined) return undefined;
-  return compact({
-    uri: SchemaRegistryURI,
-    eventRecordFormat: EventRecordFormat,
-    access: AccessConfigs?.map(({ Type, URI }) => compact({ type: Type, uri: URI })),
-    validatedAttributes: SchemaValidationConfigs?.flatMap(({ Attribute }) =>
-      Attribute === undefined ? [] : [Attribute],
-    ),
-  });
-}
-
-/** Members that may be undefined become members that may be absent. */
-type Compact<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
-  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
-};
-
-function compact<T extends object>(value: T): Compact<T> {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as Compact<T>;
 }
