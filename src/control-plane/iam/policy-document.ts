@@ -55,6 +55,12 @@ export function parsePolicy(document: string): readonly Statement[] {
   return statements;
 }
 
+/** By kind, what a name may look like; whether there is such a principal is not asked. */
+const principalNames: Readonly<Record<string, RegExp>> = {
+  AWS: /^(?:\*|\d{12}|arn:aws[a-z-]*:(?:iam|sts)::\d{12}:\S+|A(?:ROA|IDA)[A-Z0-9]+)$/,
+  Service: /^[\w-]+(?:\.[\w-]+)+$/,
+};
+
 const trustAction = /^sts:(?:\*|AssumeRole.*|TagSession|SetSourceIdentity|SetContext)$/i;
 
 /** A role's trust policy. Throws MalformedPolicyDocument. */
@@ -66,6 +72,7 @@ export function parseTrustPolicy(document: string): readonly Statement[] {
     if (resources.length > 0) throw malformedPolicy("Has prohibited field Resource");
     if (notResources.length > 0) throw malformedPolicy("Has prohibited field NotResource");
     if ((principal ?? notPrincipal) === undefined) throw malformedPolicy("Missing required field Principal");
+    checkPrincipal(principal ?? notPrincipal ?? new Map());
     if (actions.length + notActions.length === 0) throw malformedPolicy("Missing required field Action");
     for (const action of [...actions, ...notActions]) {
       if (trustAction.test(action)) continue;
@@ -74,6 +81,16 @@ export function parseTrustPolicy(document: string): readonly Statement[] {
   }
   if (statements.some(({ conditions }) => !areDatesReadable(conditions))) throw syntaxErrors();
   return statements;
+}
+
+/** Differs from AWS: principals of trust policies need not exist, only look like some. */
+function checkPrincipal(principal: Principal): void {
+  for (const [kind, names] of principal) {
+    const wrong = names.find((name) => principalNames[kind]?.test(name) === false);
+    if (wrong === undefined) continue;
+    const shownKind = kind === "Service" ? "SERVICE" : kind;
+    throw malformedPolicy(`Invalid principal in policy: "${shownKind}":"${wrong}"`);
+  }
 }
 
 /** Characters as AWS counts them. */
