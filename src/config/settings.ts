@@ -22,7 +22,9 @@ export const settings = {
   sandbox: {
     default: "runc",
     values: ["runc", "crun", "runsc"],
-    doc: "OCI runtime that makes the sandboxes. `runsc` is refused for now: the worker cannot listen or mount inside it.",
+    doc:
+      "OCI runtime that makes the sandboxes; `runsc` is gVisor, whose start and system calls are slower and which mounts no " +
+      "shared file systems.",
   },
   cpuMode: {
     default: "share",

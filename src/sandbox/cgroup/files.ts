@@ -80,13 +80,13 @@ export function sendKill(pid: number): void {
   }
 }
 
-/** `undefined` when the cgroup has been removed meanwhile. */
+/** `undefined` when the cgroup or process is gone meanwhile. */
 export function unlessGone<T>(action: () => T): T | undefined {
   try {
     return action();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENODEV") return undefined;
+    if (code === "ENOENT" || code === "ENODEV" || code === "ESRCH") return undefined;
     throw error;
   }
 }

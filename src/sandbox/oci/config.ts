@@ -3,7 +3,7 @@
  * @see https://github.com/opencontainers/runtime-spec/blob/main/config.md
  */
 import type { Mount, SandboxSpec } from "../contract.ts";
-import { seccompProfile } from "./seccomp.ts";
+import { gvisorSeccompProfile, seccompProfile } from "./seccomp.ts";
 
 /** The user that Lambda runs functions as. */
 export const sandboxUser = { name: "sbx_user1051", uid: 993, gid: 990 } as const;
@@ -119,7 +119,7 @@ export function ociConfig(parts: ConfigParts): object {
       rootfsPropagation: "private",
       maskedPaths,
       readonlyPaths,
-      seccomp: seccompProfile(parts.architecture),
+      seccomp: (parts.gvisor === undefined ? seccompProfile : gvisorSeccompProfile)(parts.architecture),
     },
   };
 }

@@ -7,17 +7,17 @@
  * - The sentry joins the network namespace (`--network=host`): its sockets are the host kernel's, in that namespace.
  *   Listeners and egress are those of any other container.
  * - The root is put together in the holder's mount namespace, where sources may lie that the gofer's user cannot reach
- *   otherwise. gVisor sees two mounts of files: the root, read-only, and `/tmp`; one more for each shared directory.
+ *   otherwise. gVisor sees three mounts of files: the root, read-only, `/dev` and `/tmp`.
  * - Code is attached in the gofer's mount namespace, below the root that it serves. gVisor's root is `shared`, which means
  *   that names are looked up anew each time, so that the function sees the mount.
  * - The runtime hands extra descriptors on only to what it runs at once: it is started with the command.
  */
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { sendKill } from "../cgroup/files.ts";
+import { sendKill, unlessGone } from "../cgroup/files.ts";
 import type { Mount } from "../contract.ts";
 import type { WaitStatus } from "../linux/libc.ts";
-import { attachInto, mountInto, shareInto } from "../linux/mounts.ts";
+import { attachInto, mountInto } from "../linux/mounts.ts";
 import type { InnerMount } from "../linux/mounts.ts";
 import { inNewNamespaces } from "../linux/namespaces.ts";
 import { spawnProcess } from "../linux/spawn.ts";
@@ -57,7 +57,6 @@ export class GvisorContainer implements Container {
   readonly networkPid: number;
   readonly status: Promise<WaitStatus>;
   readonly #parts: GvisorParts;
-  /** Those that gVisor has to know of, since it lets nobody write elsewhere. */
   readonly #writable: InnerMount[] = [];
   #isStarted = false;
   #processes: GvisorProcesses | undefined;
@@ -75,7 +74,10 @@ export class GvisorContainer implements Container {
       this.networkPid,
       mounts.map((mount) => ({ ...mount, target: this.#staged(mount.target) })),
     );
-    for (const { target, isWritable } of mounts) if (isWritable) this.#makeWritable(target);
+    // gVisor lets nobody write but in mounts that it knows.
+    for (const { target, isWritable } of mounts) {
+      if (isWritable) this.#writable.push({ source: this.#staged(target), target, isWritable });
+    }
   }
 
   async start(): Promise<void> {
@@ -100,10 +102,9 @@ export class GvisorContainer implements Container {
     attachInto(this.networkPid, { ...mount, target: this.#staged(mount.target) });
   }
 
-  share(mount: Mount, userNamespace: number | undefined): void {
-    if (this.#isStarted) throw new Error("gVisor makes no directory writable after the start");
-    shareInto(this.networkPid, { ...mount, target: this.#staged(mount.target) }, userNamespace);
-    this.#makeWritable(mount.target);
+  /** gVisor makes files as a user of its own before it gives them away, whom a mount with mapped owners does not know. */
+  share(): void {
+    throw new Error("runsc shares no writable directories with sandboxes: use runc or crun");
   }
 
   signal(signal: ContainerSignal): void {
@@ -116,10 +117,6 @@ export class GvisorContainer implements Container {
   kill(): void {
     if (this.#processes === undefined) sendKill(this.networkPid);
     else if (this.#sentryStatus === undefined) sendKill(this.#processes.sentryPid);
-  }
-
-  #makeWritable(target: string): void {
-    this.#writable.push({ source: this.#staged(target), target, isWritable: true });
   }
 
   #staged(target: string): string {
@@ -145,10 +142,12 @@ function goferPidOf(stateFile: string): number {
  * are inside, others have helped at the start.
  */
 function groupsOf(pid: number): number[] {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-    readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean).map(Number),
+  const children = unlessGone(() =>
+    readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+      readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean).map(Number),
+    ),
   );
-  return children.filter((child) => sessionOf(child) === child);
+  return (children ?? []).filter((child) => unlessGone(() => sessionOf(child)) === child);
 }
 
 /** The sixth field; the second is a name in parentheses. */

@@ -80,8 +80,8 @@ interface Rule {
 }
 
 export interface Seccomp {
-  readonly defaultAction: "SCMP_ACT_ERRNO";
-  readonly defaultErrnoRet: number;
+  readonly defaultAction: "SCMP_ACT_ERRNO" | "SCMP_ACT_ALLOW";
+  readonly defaultErrnoRet?: number;
   readonly architectures: readonly string[];
   readonly syscalls: readonly Rule[];
 }
@@ -91,7 +91,7 @@ export function seccompProfile(architecture: "x64" | "arm64"): Seccomp {
   return {
     defaultAction: "SCMP_ACT_ERRNO",
     defaultErrnoRet: ENOSYS,
-    architectures: [architecture === "x64" ? "SCMP_ARCH_X86_64" : "SCMP_ARCH_AARCH64"],
+    architectures: nativeArchitecture(architecture),
     syscalls: [
       { names: names(allowed), action: "SCMP_ACT_ALLOW" },
       { names: names(refused), action: "SCMP_ACT_ERRNO", errnoRet: EPERM },
@@ -110,6 +110,22 @@ export function seccompProfile(architecture: "x64" | "arm64"): Seccomp {
       ...personalities.map((personality) => onlyWith(["personality"], personality)),
     ],
   };
+}
+
+/**
+ * For gVisor, whose kernel is not the host's: only what no function needs is taken from it. It answers EPERM to whatever a
+ * profile refuses, where C libraries fall back from a new call to an old one on ENOSYS alone, so there is no allow list.
+ */
+export function gvisorSeccompProfile(architecture: "x64" | "arm64"): Seccomp {
+  return {
+    defaultAction: "SCMP_ACT_ALLOW",
+    architectures: nativeArchitecture(architecture),
+    syscalls: [{ names: names(refused), action: "SCMP_ACT_ERRNO", errnoRet: EPERM }],
+  };
+}
+
+function nativeArchitecture(architecture: "x64" | "arm64"): string[] {
+  return [architecture === "x64" ? "SCMP_ARCH_X86_64" : "SCMP_ARCH_AARCH64"];
 }
 
 function ofFileType(index: number, type: number): Argument {
