@@ -189,6 +189,15 @@ const report: PlatformRecord = {
 };
 const nowMs = Date.UTC(2026, 0, 2);
 
+test("an init that succeeds is reported in the text format with provisioned concurrency only", () => {
+  const record: PlatformRecord = { kind: "initReport", phase: "init", status: "success", durationMs: 12.344 };
+
+  assert.deepEqual(renderRecord(testSpec(), record, nowMs), []);
+  assert.deepEqual(renderRecord(testSpec({ initializationType: "provisioned-concurrency" }), record, nowMs), [
+    "INIT_REPORT Init Duration: 12.34 ms\n",
+  ]);
+});
+
 test("a report in the text format is Lambda's REPORT line, with a status only when the environment failed", () => {
   const spec = testSpec();
   const render = (record: PlatformRecord): string => renderRecord(spec, record, nowMs).join("");

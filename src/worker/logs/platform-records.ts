@@ -108,9 +108,10 @@ function renderText(source: RecordSource, record: PlatformRecord): readonly stri
       return [`INIT_START Runtime Version: ${version}\tRuntime Version ARN: ${arn}\n`];
     }
     case "initReport": {
-      if (record.status === "success") return [];
-      const head = `INIT_REPORT Init Duration: ${record.durationMs.toFixed(2)} ms\tPhase: ${record.phase}`;
-      return [`${head}\t${statusText(record)}\n`];
+      const head = `INIT_REPORT Init Duration: ${record.durationMs.toFixed(2)} ms`;
+      if (record.status !== "success") return [`${head}\tPhase: ${record.phase}\t${statusText(record)}\n`];
+      // One that succeeds is told of only where no invocation waits for it, whose REPORT would have it.
+      return source.initializationType === "on-demand" ? [] : [`${head}\n`];
     }
     case "start":
       return [`START RequestId: ${record.requestId} Version: ${source.functionVersion}\n`];
