@@ -22,7 +22,7 @@ import {
 } from "../../core/function-record.ts";
 import { unreachable } from "../../core/invariant.ts";
 import type { Scope } from "../../core/identity.ts";
-import type { Records } from "../../engine/contract.ts";
+import type { Key, Records, Revision } from "../../engine/contract.ts";
 import type { FunctionParts } from "./function-parts.ts";
 import type { FunctionStore } from "./function-store.ts";
 
@@ -67,57 +67,60 @@ export class Intents {
     const id = `${functionArn(scope, name)} ${idOf(intent)}`;
     let running = this.#running.get(id);
     if (running === undefined) {
-      running = this.#perform(scope, name, intent).finally(() => this.#running.delete(id));
+      running = this.#perform(record, intent).finally(() => this.#running.delete(id));
       this.#running.set(id, running);
     }
     return running;
   }
 
-  async #perform(scope: Scope, name: string, intent: FunctionIntent): Promise<IntentProblem | undefined> {
+  async #perform(record: FunctionRecord, intent: FunctionIntent): Promise<IntentProblem | undefined> {
     switch (intent.kind) {
       case "publish":
-        await this.#publish(scope, name, intent);
+        await this.#publish(record, intent);
         return undefined;
       case "alias":
-        return this.#writeAlias(scope, name, intent);
+        return this.#writeAlias(record, intent);
       case "remove":
-        return this.#remove(scope, name, intent);
+        return this.#remove(record, intent);
       default:
         return unreachable(intent);
     }
   }
 
-  async #publish(scope: Scope, name: string, intent: PublishIntent): Promise<void> {
-    if (!(await this.#stands(scope, name, intent))) return;
+  async #publish(record: FunctionRecord, intent: PublishIntent): Promise<void> {
+    if (!(await this.#stands(record, intent))) return;
+    const { scope, name } = record;
     const { configuration } = intent;
-    await this.#records.put(
-      functionPartKey("function-version", scope, name, configuration.version),
-      configuration,
-      "absent",
-    );
-    if (await this.#clear(scope, name, intent)) this.#onPublished(scope, configuration);
+    const key = functionPartKey("function-version", scope, name, configuration.version);
+    const outcome = await this.#records.put(key, configuration, "absent");
+    if (await this.#clear(record, intent)) this.#onPublished(scope, configuration);
+    else if (outcome.written) await this.#takeBackIfGone(record, key, outcome.revision);
   }
 
-  async #writeAlias(scope: Scope, name: string, intent: AliasIntent): Promise<IntentProblem | undefined> {
+  async #writeAlias(record: FunctionRecord, intent: AliasIntent): Promise<IntentProblem | undefined> {
+    const { scope, name } = record;
     const { alias, replacedRevisionId } = intent;
     const key = functionPartKey("function-alias", scope, name, alias.name);
     for (;;) {
       const entry = await this.#records.get<AliasRecord>(key);
       if (entry?.value.revisionId === alias.revisionId) break;
-      if (!(await this.#stands(scope, name, intent))) return { kind: "replaced" };
-      const problem = await this.#problemOf(scope, name, alias);
+      if (!(await this.#stands(record, intent))) return { kind: "replaced" };
+      const problem = await this.#problemOf(record, alias);
       if (problem !== undefined || entry?.value.revisionId !== replacedRevisionId) {
-        await this.#clear(scope, name, intent);
+        await this.#clear(record, intent);
         return problem ?? { kind: "replaced" };
       }
-      if ((await this.#records.put(key, alias, entry?.revision ?? "absent")).written) break;
+      const outcome = await this.#records.put(key, alias, entry?.revision ?? "absent");
+      if (!outcome.written) continue;
+      if (!(await this.#clear(record, intent))) await this.#takeBackIfGone(record, key, outcome.revision);
+      return undefined;
     }
-    await this.#clear(scope, name, intent);
+    await this.#clear(record, intent);
     return undefined;
   }
 
   /** While the intent stands, no version goes. */
-  async #problemOf(scope: Scope, name: string, alias: AliasRecord): Promise<IntentProblem | undefined> {
+  async #problemOf({ scope, name }: FunctionRecord, alias: AliasRecord): Promise<IntentProblem | undefined> {
     for (const version of versionsOf(alias)) {
       if (version === latestVersion) continue;
       const found = await this.#versions.find(scope, name, version);
@@ -126,28 +129,27 @@ export class Intents {
     return undefined;
   }
 
-  async #remove(scope: Scope, name: string, intent: RemoveIntent): Promise<IntentProblem | undefined> {
-    const { qualifier } = intent;
-    const referencedBy = await this.#aliasesOf(scope, name, qualifier);
-    if (referencedBy.length > 0) {
-      await this.#clear(scope, name, intent);
-      return { kind: "referenced", aliases: referencedBy };
+  async #remove(record: FunctionRecord, intent: RemoveIntent): Promise<IntentProblem | undefined> {
+    const aliases = await this.#aliasesOf(record, intent.qualifier);
+    if (aliases.length > 0) {
+      await this.#clear(record, intent);
+      return { kind: "referenced", aliases };
     }
-    for (const kind of functionPartKinds) await this.#removePart(kind, scope, name, intent);
-    await this.#clear(scope, name, intent);
+    for (const kind of functionPartKinds) await this.#removePart(kind, record, intent);
+    await this.#clear(record, intent);
     return undefined;
   }
 
-  async #removePart(kind: FunctionPartKind, scope: Scope, name: string, intent: RemoveIntent): Promise<void> {
-    const key = functionPartKey(kind, scope, name, intent.qualifier);
+  async #removePart(kind: FunctionPartKind, record: FunctionRecord, intent: RemoveIntent): Promise<void> {
+    const key = functionPartKey(kind, record.scope, record.name, intent.qualifier);
     for (;;) {
       const entry = await this.#records.get(key);
-      if (entry === undefined || !(await this.#stands(scope, name, intent))) return;
+      if (entry === undefined || !(await this.#stands(record, intent))) return;
       if ((await this.#records.delete(key, entry.revision)).written) return;
     }
   }
 
-  async #aliasesOf(scope: Scope, name: string, version: string): Promise<string[]> {
+  async #aliasesOf({ scope, name }: FunctionRecord, version: string): Promise<string[]> {
     const names: string[] = [];
     for await (const alias of this.#aliases.of(scope, name)) {
       if (pointsTo(alias, version)) names.push(alias.name);
@@ -155,22 +157,33 @@ export class Intents {
     return names;
   }
 
-  /** False when somebody else has done it. */
-  async #clear(scope: Scope, name: string, intent: FunctionIntent): Promise<boolean> {
+  /** False when somebody else has done it, or the function is being deleted. */
+  async #clear({ scope, name }: FunctionRecord, intent: FunctionIntent): Promise<boolean> {
     const key = functionKey(scope, name);
     for (;;) {
       const entry = await this.#records.get<FunctionRecord>(key);
-      if (entry?.value.intent === undefined || idOf(entry.value.intent) !== idOf(intent)) return false;
+      // The record of a function that is being deleted is not changed any more.
+      if (entry === undefined || entry.value.deleting === true || !isIntended(entry.value, intent)) return false;
       const { intent: _done, ...rest } = entry.value;
       if ((await this.#records.put(key, rest, entry.revision)).written) return true;
     }
   }
 
   /** False when it was done, or the function is being deleted. */
-  async #stands(scope: Scope, name: string, intent: FunctionIntent): Promise<boolean> {
-    const current = (await this.#store.find(scope, name))?.intent;
-    return current !== undefined && idOf(current) === idOf(intent);
+  async #stands({ scope, name }: FunctionRecord, intent: FunctionIntent): Promise<boolean> {
+    const current = await this.#store.find(scope, name);
+    return current !== undefined && isIntended(current, intent);
   }
+
+  /** What was written while its function was being deleted must not stay behind, nor fall to a new one of its name. */
+  async #takeBackIfGone({ scope, name, createdAtMs }: FunctionRecord, key: Key, revision: Revision): Promise<void> {
+    const current = await this.#store.find(scope, name);
+    if (current?.createdAtMs !== createdAtMs) await this.#records.delete(key, revision);
+  }
+}
+
+function isIntended(record: FunctionRecord, intent: FunctionIntent): boolean {
+  return record.intent !== undefined && idOf(record.intent) === idOf(intent);
 }
 
 /** True when invocations of the alias may run the version. */

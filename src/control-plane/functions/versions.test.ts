@@ -360,3 +360,36 @@ test("of two clients that change one function at once, none loses what the other
     { numRuns: 15 },
   );
 });
+
+test("of a function that is deleted while it is published and named, nothing stays behind", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.infiniteStream(fc.double({ min: 0, max: 0.999, noNaN: true })), async (randoms) => {
+      await using bench = await FunctionsBench.open();
+      await bench.create();
+      await bench.functions.publish(scope, "f", {});
+      await bench.update("2");
+      bench.beforeCall = interleaved(() => randoms.next().value ?? 0);
+      const { functions } = bench;
+      const alias = { name: "live", functionVersion: "1", description: "", additionalVersionWeights: {} };
+      bench.clock.advance(1);
+
+      const outcomes = await Promise.allSettled([
+        functions.publish(scope, "f", {}),
+        functions.createAlias(scope, "f", alias),
+        functions.deleteVersion(scope, "f", "1"),
+        functions.delete(scope, "f"),
+      ]);
+      const codes = outcomes.map((outcome) =>
+        outcome.status === "fulfilled" ? undefined : (outcome.reason as { code?: string }).code,
+      );
+      await bench.create("f", "new");
+
+      assert.equal(codes[3], undefined);
+      for (const code of codes)
+        assert([undefined, "ResourceNotFoundException", "ResourceConflictException"].includes(code));
+      for (const kind of functionPartKinds) assert.deepEqual(await bench.engine.records.list([kind]), []);
+      assert.equal((await functions.publish(scope, "f", {})).version, "1");
+    }),
+    { numRuns: 40 },
+  );
+});
