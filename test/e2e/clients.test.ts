@@ -36,6 +36,14 @@ test("Debian's boto3 takes a function through its life", async () => {
   assert.equal(stdout, "ok\n");
 });
 
+test("Debian's boto3 configures what belongs to a function", async () => {
+  const script = fileURLToPath(new URL("../fixtures/clients/mappings.py", import.meta.url));
+
+  const { stdout } = await run("/usr/bin/python3", [script, hearth.endpoint]);
+
+  assert.equal(stdout, "ok\n");
+});
+
 /** Debian's AWS CLI, which does not know AWS_ENDPOINT_URL. */
 async function aws(...words: string[]): Promise<string> {
   const { stdout } = await run("/usr/bin/aws", ["--endpoint-url", hearth.endpoint, "--no-cli-pager", ...words], {
