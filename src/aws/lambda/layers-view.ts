@@ -37,11 +37,5 @@ export function showListedVersion(record: LayerVersionRecord): LayerVersionsList
 
 /** As a function's configuration shows what it uses. */
 export function showLayerUse(use: LayerUse): Layer {
-  const { arn, sizeBytes, signingProfileVersionArn, signingJobArn } = use;
-  return {
-    Arn: arn,
-    CodeSize: sizeBytes,
-    ...(signingProfileVersionArn === undefined ? {} : { SigningProfileVersionArn: signingProfileVersionArn }),
-    ...(signingJobArn === undefined ? {} : { SigningJobArn: signingJobArn }),
-  };
+  return { Arn: use.arn, CodeSize: use.sizeBytes, ...showSigning(use) };
 }

@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../../core/clock.ts";
 import type { FunctionRecord } from "../../core/function-record.ts";
+import { Gate } from "../../core/gate.ts";
 import type { Scope } from "../../core/identity.ts";
 import type { Digest, Engine } from "../../engine/contract.ts";
 import type { SigningFacts } from "../functions/life-cycle.ts";
@@ -48,6 +49,8 @@ export interface CodeSigningOptions {
   readonly onWarning: (message: string) => void;
 }
 
+/** Archives that are verified at once: each takes up to half a second of one core. */
+const archivesAtOnceMax = 2;
 /** Functions read at once when those that use a configuration are looked for. */
 const pageMax = 500;
 
@@ -59,6 +62,7 @@ export class CodeSigning implements TaggedResources {
   readonly #clock: Clock;
   readonly #newId: () => string;
   readonly #onWarning: (message: string) => void;
+  readonly #archives = new Gate(archivesAtOnceMax);
 
   constructor({ engine, functions, profiles, clock, newId, onWarning }: CodeSigningOptions) {
     this.#store = new ConfigStore(engine.records);
@@ -174,7 +178,9 @@ export class CodeSigning implements TaggedResources {
     // One that a deletion looks at still judges: functions that use it keep it.
     const config = arn === undefined ? undefined : await this.#store.find(scope, arn);
     if (arn !== undefined && config === undefined) throw namedConfigNotFound(arn);
-    const verdict = await verifyArchive(zip, (profile) => this.#keyOf(profile), this.#clock.now());
+    const verdict = await this.#archives.run(async () =>
+      verifyArchive(zip, (profile) => this.#keyOf(profile), this.#clock.now()),
+    );
     if (config !== undefined) this.#requireAccepted(config, verdict, subject);
     return verdict.kind === "valid" ? factsOf(verdict.claims) : {};
   }

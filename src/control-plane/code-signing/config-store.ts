@@ -1,5 +1,6 @@
 /** Code signing configurations in the engine. Every write is a compare-and-set. */
 import { UnavailableError } from "../../core/errors.ts";
+import { invariant } from "../../core/invariant.ts";
 import type { Scope } from "../../core/identity.ts";
 import type { Key, Records } from "../../engine/contract.ts";
 import { configIdOf, type CodeSigningConfigRecord } from "./config-record.ts";
@@ -16,7 +17,8 @@ export class ConfigStore {
   }
 
   async create(scope: Scope, record: CodeSigningConfigRecord): Promise<void> {
-    await this.#records.put(keyOf(scope, record.id), record, "absent");
+    const { written } = await this.#records.put(keyOf(scope, record.id), record, "absent");
+    invariant(written, "ids of configurations are never used twice");
   }
 
   async find(scope: Scope, arn: string): Promise<CodeSigningConfigRecord | undefined> {
