@@ -154,9 +154,12 @@ const refusedMembers =
  */
 export const partial: Readonly<Record<string, string>> = {
   CreateEventSourceMapping:
-    "The whole record and its states; nothing reads from the source yet. `KMSKeyArn` is refused by name. Whether a source exists is not known.",
+    "The whole record and its states; nothing reads from the source yet, nor is it known whether it exists. `KMSKeyArn` is refused by name.",
+  UpdateEventSourceMapping: "`KMSKeyArn` is refused by name.",
   CreateFunctionUrlConfig: "The record; requests to the URL are refused until it is served.",
-  PutFunctionEventInvokeConfig: "The record; there are no asynchronous invocations yet.",
+  PutFunctionEventInvokeConfig:
+    "The record; there are no asynchronous invocations yet. Of destinations only functions are known to exist or not.",
+  UpdateFunctionEventInvokeConfig: "As PutFunctionEventInvokeConfig.",
   PutFunctionRecursionConfig: "The record; circles are not detected yet.",
   PutRuntimeManagementConfig:
     "One version of each runtime is installed. Manual names that one, and starts no other; FunctionUpdate takes a new version at once.",
