@@ -12,6 +12,7 @@ import { invariant } from "../../core/invariant.ts";
 import type { Records } from "../../engine/contract.ts";
 import { FunctionParts } from "../functions/function-parts.ts";
 import type { Functions } from "../functions/functions.ts";
+import { isKnown } from "../functions/is-known.ts";
 import { destinationKindOf } from "./destination.ts";
 
 export interface EventInvokeConfig {
@@ -116,12 +117,7 @@ export class EventInvokeConfigs {
   }
 
   async #requireFunction({ scope, name, qualifier }: QualifiedFunction): Promise<void> {
-    try {
-      await this.#functions.resolve(scope, name, qualifier);
-    } catch (error) {
-      if (error instanceof ApiError && error.code === "ResourceNotFoundException") throw functionMissing();
-      throw error;
-    }
+    if (!(await isKnown(this.#functions, scope, name, qualifier))) throw functionMissing();
   }
 
   async #requireDestinations(target: QualifiedFunction, { destinations }: EventInvokeSettings): Promise<void> {

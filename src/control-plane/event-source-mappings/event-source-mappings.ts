@@ -9,6 +9,7 @@ import { Gate } from "../../core/gate.ts";
 import type { Scope } from "../../core/identity.ts";
 import type { Records } from "../../engine/contract.ts";
 import type { Functions } from "../functions/functions.ts";
+import { isKnown } from "../functions/is-known.ts";
 import { requireTags, retagged, type TagChange, type TaggedResources, type Tags } from "../tags.ts";
 import { requireNoDuplicate } from "./duplicates.ts";
 import { sourceMissing, type EventSource, type EventSources } from "./event-sources.ts";
@@ -177,12 +178,7 @@ export class EventSourceMappings implements TaggedResources {
   }
 
   async #requireFunction(scope: Scope, { name, qualifier }: MappingTarget): Promise<void> {
-    try {
-      await this.#functions.resolve(scope, name, qualifier);
-    } catch (error) {
-      if (error instanceof ApiError && error.code === "ResourceNotFoundException") throw functionMissing();
-      throw error;
-    }
+    if (!(await isKnown(this.#functions, scope, name, qualifier))) throw functionMissing();
   }
 
   async #requireSource(source: EventSource): Promise<void> {

@@ -10,6 +10,7 @@ import { invariant } from "../../core/invariant.ts";
 import type { Records } from "../../engine/contract.ts";
 import { FunctionParts } from "../functions/function-parts.ts";
 import type { Functions } from "../functions/functions.ts";
+import { isKnown } from "../functions/is-known.ts";
 
 export interface FunctionUrlCors {
   readonly allowCredentials?: boolean;
@@ -134,12 +135,7 @@ export class FunctionUrls {
   }
 
   async #requireFunction({ scope, name, alias }: UrlTarget): Promise<void> {
-    try {
-      await this.#functions.resolve(scope, name, alias);
-    } catch (error) {
-      if (error instanceof ApiError && error.code === "ResourceNotFoundException") throw functionMissing();
-      throw error;
-    }
+    if (!(await isKnown(this.#functions, scope, name, alias))) throw functionMissing();
   }
 }
 
