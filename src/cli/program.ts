@@ -147,7 +147,11 @@ function buildProgram(setExitCode: (code: number) => void): Command {
   )
     .requiredOption("--profile <arn>", "ARN of the signing profile version whose key it is")
     .requiredOption("--key <file>", "private key in PEM: Ed25519, ECDSA on P-256 or P-384, or RSA")
-    .option("--valid <duration>", "how long the signature counts: 24h, 90d", parseDuration, parseDuration("365d"))
+    .addOption(
+      new Option("--valid <duration>", "how long the signature counts: 24h, 90d")
+        .argParser(parseDuration)
+        .default(parseDuration("365d"), "365d"),
+    )
     .action(
       async (
         source: string,
