@@ -7,10 +7,11 @@
  */
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { iamModel } from "../src/aws/iam/iam-model.ts";
 import * as iamModule from "../src/aws/iam/iam-service.ts";
 import * as lambdaModule from "../src/aws/lambda/lambda-handlers.ts";
 import * as logsModule from "../src/aws/logs/logs-service.ts";
-import { iamModel, lambdaModel, logsModel, stsModel } from "../src/aws/models.ts";
+import { lambdaModel, logsModel, stsModel } from "../src/aws/models.ts";
 import type { Handlers } from "../src/aws/service.ts";
 import * as stsModule from "../src/aws/sts/handlers.ts";
 import type { ServiceModel } from "../src/aws/wire/service-model.ts";
@@ -32,6 +33,8 @@ const inert = new Proxy(() => undefined, { get: () => inert, apply: () => inert 
 function partialOf(module: object): Readonly<Record<string, string>> {
   return "partial" in module ? (module.partial as Readonly<Record<string, string>>) : {};
 }
+
+const iam = await iamModel();
 
 function entries(): readonly Entry[] {
   return [
@@ -59,7 +62,7 @@ function entries(): readonly Entry[] {
     {
       title: "AWS Identity and Access Management",
       package: "@aws-sdk/client-iam",
-      model: iamModel(),
+      model: iam,
       handlers: iamModule.iamHandlers(inert),
       partial: partialOf(iamModule),
     },

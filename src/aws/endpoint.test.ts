@@ -19,7 +19,7 @@ import { createStsHandlers } from "./sts/handlers.ts";
 const lambda = lambdaModel();
 const logs = logsModel();
 const sts = stsModel();
-const identity = await openIdentityBench();
+const bench = await openIdentityBench();
 
 function services(handlers: { readonly lambda?: Handlers; readonly logs?: Handlers }): Service[] {
   return [
@@ -27,7 +27,7 @@ function services(handlers: { readonly lambda?: Handlers; readonly logs?: Handle
     { model: logs, handlers: handlers.logs ?? {} },
     {
       model: sts,
-      handlers: createStsHandlers({ ...identity, roleOf: () => "arn:aws:iam::111122223333:role/path/worker" }),
+      handlers: createStsHandlers({ ...bench, roleOf: () => "arn:aws:iam::111122223333:role/path/worker" }),
     },
   ];
 }
@@ -491,4 +491,30 @@ test("an internal connection without its opening line is closed", async () => {
     const socket = connect(internal.port, "127.0.0.1");
     assert.equal(await exchange(socket, opening), undefined, opening);
   }
+});
+
+test("a service that is loaded at its first request is loaded once for all who wait, and again after a failure", async () => {
+  let loads = 0;
+  const load = async (): Promise<Service> => {
+    loads += 1;
+    if (loads === 1) throw new Error("unreadable");
+    return { model: sts, handlers: { GetCallerIdentity: () => ({ Account: "lazy" }) } };
+  };
+  await using loopback = await startLoopback({
+    services: [
+      { model: lambda, handlers: {} },
+      { facts: sts.facts, load },
+    ],
+  });
+  const client = new STS({ endpoint: loopback.url, region: "us-east-1", credentials, maxAttempts: 1 });
+
+  assert.equal((await failureOf(client.getCallerIdentity({})))["name"], "InternalFailure");
+  const answers = await Promise.all([1, 2, 3].map(() => client.getCallerIdentity({})));
+
+  assert.deepEqual(
+    answers.map(({ Account }) => Account),
+    ["lazy", "lazy", "lazy"],
+  );
+  assert.equal(loads, 2);
+  assert.match(String(loopback.failures.splice(0)), /unreadable/);
 });

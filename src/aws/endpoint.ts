@@ -21,7 +21,7 @@ import type { Sessions } from "./auth/sessions.ts";
 import type { Clock } from "../core/clock.ts";
 import { ApiError } from "../core/errors.ts";
 import { urlIdOfHost } from "../http/function-url-address.ts";
-import type { Handler, Service } from "./service.ts";
+import type { Handler, LazyService, Service } from "./service.ts";
 import { browserRefusal } from "./wire/browser-guard.ts";
 import { Call } from "./wire/call.ts";
 import { InternalConnections } from "./wire/internal-connections.ts";
@@ -38,7 +38,7 @@ import { describeError } from "./wire/wire-error.ts";
 const { createServer } = process.getBuiltinModule("node:http");
 
 export interface EndpointOptions {
-  readonly services: readonly Service[];
+  readonly services: readonly (Service | LazyService)[];
   readonly auth: AuthPolicy;
   /** Reads the temporary credentials that STS gives; none are known without. */
   readonly sessions?: Pick<Sessions, "read">;
@@ -175,7 +175,8 @@ class Dispatcher {
         await this.#options.internalRoutes(request, response);
         return;
       }
-      const destination = this.#directory.find(addressing);
+      const found = this.#directory.find(addressing);
+      const destination = found instanceof Promise ? await found : found;
       exchange.destination = destination;
       const { scope, caller, verifyBody } = this.#authenticate(exchange, {
         method: addressing.method,

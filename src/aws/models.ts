@@ -3,7 +3,6 @@
  */
 import { lambdaConstraints } from "./generated/constraints-lambda.ts";
 import { logsConstraints } from "./generated/constraints-logs.ts";
-import { iamConstraints } from "./iam/constraints.ts";
 import { schemasOf } from "./sdk-schemas.ts";
 import { stsConstraints } from "./sts/constraints.ts";
 import type { ServiceFacts, ServiceModel } from "./wire/service-model.ts";
@@ -98,9 +97,7 @@ export const iamFacts: ServiceFacts = {
 const lambdaSchemas = await schemasOf("@aws-sdk/client-lambda");
 const logsSchemas = await schemasOf("@aws-sdk/client-cloudwatch-logs");
 const stsSchemas = await schemasOf("@aws-sdk/client-sts");
-const iamSchemas = await schemasOf("@aws-sdk/client-iam");
 
 export const lambdaModel = (): ServiceModel => compileService(lambdaFacts, lambdaSchemas, lambdaConstraints);
 export const logsModel = (): ServiceModel => compileService(logsFacts, logsSchemas, logsConstraints);
 export const stsModel = (): ServiceModel => compileService(stsFacts, stsSchemas, stsConstraints);
-export const iamModel = (): ServiceModel => compileService(iamFacts, iamSchemas, iamConstraints);

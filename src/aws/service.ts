@@ -5,7 +5,7 @@
  */
 import type { Scope } from "../core/identity.ts";
 import type { Session } from "./auth/sessions.ts";
-import type { ServiceModel } from "./wire/service-model.ts";
+import type { ServiceFacts, ServiceModel } from "./wire/service-model.ts";
 
 export type Caller =
   | { readonly kind: "client"; readonly accessKeyId: string }
@@ -36,4 +36,10 @@ export type Handlers = Readonly<Record<string, Handler<never, unknown>>>;
 export interface Service {
   readonly model: ServiceModel;
   readonly handlers: Handlers;
+}
+
+/** A service of AWS Query or JSON RPC that is loaded when the first request for it comes: most Hearths never get one. */
+export interface LazyService {
+  readonly facts: ServiceFacts;
+  readonly load: () => Promise<Service>;
 }

@@ -15,11 +15,11 @@ import { Authenticator, type AuthPolicy } from "../aws/auth/authenticate.ts";
 import { parseSignature } from "../aws/auth/credential.ts";
 import { Sessions } from "../aws/auth/sessions.ts";
 import { createEndpoint } from "../aws/endpoint.ts";
-import { iamHandlers } from "../aws/iam/iam-service.ts";
 import { CodeLinks } from "../aws/lambda/code-links.ts";
 import { createLambdaHandlers } from "../aws/lambda/lambda-handlers.ts";
 import { logsHandlers } from "../aws/logs/logs-service.ts";
-import { iamModel, lambdaModel, logsModel, stsModel } from "../aws/models.ts";
+import { iamFacts, lambdaModel, logsModel, stsModel } from "../aws/models.ts";
+import type { LazyService, Service } from "../aws/service.ts";
 import { createStsHandlers } from "../aws/sts/handlers.ts";
 import { mappingsOf, signingProfilesOf } from "../config/mappings.ts";
 import { accessKeysOf } from "../config/parse.ts";
@@ -156,12 +156,12 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
           (await functions.find(scope, functionArn.split(":")[6] ?? ""))?.latest.role,
       }),
     },
-    { model: iamModel(), handlers: iamHandlers({ iam }) },
+    await iamService(iam),
   ];
   const authenticator = new Authenticator(auth, clock, sessions);
   const internalRoutes = createInternalRoutes({
     version,
-    services: services.map(({ model }) => model.facts.name),
+    services: services.map((service) => ("facts" in service ? service : service.model).facts.name),
     now: () => clock.now(),
     worker: () => workers.info,
     environments: async () => ({ environments: await dataPlane.environments(), pools: await dataPlane.pools() }),
@@ -205,6 +205,18 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
       await engine.close();
     },
   };
+}
+
+/** Loaded when it is asked for, unless this user will not find it any more then: in a checkout in a private directory. */
+async function iamService(iam: Iam): Promise<Service | LazyService> {
+  const load = async (): Promise<Service> => {
+    const [{ iamModel }, { iamHandlers }] = await Promise.all([
+      import("../aws/iam/iam-model.ts"),
+      import("../aws/iam/iam-service.ts"),
+    ]);
+    return { model: await iamModel(), handlers: iamHandlers({ iam }) };
+  };
+  return blockingDirectory(import.meta.filename) === undefined ? { facts: iamFacts, load } : load();
 }
 
 function authPolicyOf(config: Config): AuthPolicy {

@@ -5,7 +5,8 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { iamModel, stsModel } from "../models.ts";
+import { stsModel } from "../models.ts";
+import { iamModel } from "./iam-model.ts";
 import { openIdentityBench } from "../self-check/identity.ts";
 import { startLoopback } from "../self-check/loopback.ts";
 import { createStsHandlers } from "../sts/handlers.ts";
@@ -80,7 +81,7 @@ function formOf(operation: string, version: string, members: object): string {
 async function openWorld() {
   const bench = await openIdentityBench();
   const services = [
-    { model: iamModel(), handlers: iamHandlers(bench) },
+    { model: await iamModel(), handlers: iamHandlers(bench) },
     { model: stsModel(), handlers: createStsHandlers({ ...bench, roleOf: () => undefined }) },
   ];
   const loopback = await startLoopback({ services, sessions: bench.sessions });

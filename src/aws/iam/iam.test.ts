@@ -3,14 +3,14 @@ import { IAM, type IAMServiceException, type Tag } from "@aws-sdk/client-iam";
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { ManualClock } from "../../core/manual-clock.ts";
-import { iamModel } from "../models.ts";
+import { iamModel } from "./iam-model.ts";
 import { openIdentityBench } from "../self-check/identity.ts";
 import { startLoopback } from "../self-check/loopback.ts";
 import { iamHandlers } from "./iam-service.ts";
 
 const clock = new ManualClock(Date.UTC(2026, 10, 21, 8, 0, 0, 123));
 const bench = await openIdentityBench(clock);
-const loopback = await startLoopback({ services: [{ model: iamModel(), handlers: iamHandlers(bench) }] });
+const loopback = await startLoopback({ services: [{ model: await iamModel(), handlers: iamHandlers(bench) }] });
 after(async () => {
   await loopback[Symbol.asyncDispose]();
   await bench[Symbol.asyncDispose]();

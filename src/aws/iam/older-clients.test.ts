@@ -5,7 +5,8 @@ import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { iamModel, stsModel } from "../models.ts";
+import { stsModel } from "../models.ts";
+import { iamModel } from "./iam-model.ts";
 import { openIdentityBench, type IdentityBench } from "../self-check/identity.ts";
 import { startLoopback, type Loopback } from "../self-check/loopback.ts";
 import { createStsHandlers } from "../sts/handlers.ts";
@@ -18,12 +19,12 @@ const cli = "/usr/bin/aws";
 /** Starting an interpreter and loading service models takes seconds on a busy machine. */
 const clientTimeoutMs = 120_000;
 
-function serve(identity: IdentityBench): Promise<Loopback> {
+async function serve(identity: IdentityBench): Promise<Loopback> {
   const { iam, sessions } = identity;
   return startLoopback({
     services: [
       { model: stsModel(), handlers: createStsHandlers({ iam, sessions, roleOf: () => undefined }) },
-      { model: iamModel(), handlers: iamHandlers({ iam }) },
+      { model: await iamModel(), handlers: iamHandlers({ iam }) },
     ],
     sessions,
   });

@@ -6,7 +6,8 @@ import { test } from "node:test";
 import { ManualClock } from "../../core/manual-clock.ts";
 import type { AuthPolicy } from "../auth/authenticate.ts";
 import { iamHandlers } from "../iam/iam-service.ts";
-import { iamModel, stsModel } from "../models.ts";
+import { stsModel } from "../models.ts";
+import { iamModel } from "../iam/iam-model.ts";
 import { openIdentityBench, type IdentityBench } from "../self-check/identity.ts";
 import { startLoopback, type Loopback } from "../self-check/loopback.ts";
 import { createStsHandlers } from "./handlers.ts";
@@ -44,14 +45,14 @@ async function open(
   };
 }
 
-function serve(
+async function serve(
   identity: Pick<IdentityBench, "iam" | "sessions">,
   auth: AuthPolicy,
   clock: ManualClock,
 ): Promise<Loopback> {
   const services = [
     { model: stsModel(), handlers: createStsHandlers({ ...identity, roleOf: () => undefined }) },
-    { model: iamModel(), handlers: iamHandlers(identity) },
+    { model: await iamModel(), handlers: iamHandlers(identity) },
   ];
   return startLoopback({ services, auth, clock, sessions: identity.sessions });
 }

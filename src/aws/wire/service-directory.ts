@@ -4,7 +4,7 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import { ApiError } from "../../core/errors.ts";
-import type { Handlers, Service } from "../service.ts";
+import type { Handlers, LazyService, Service } from "../service.ts";
 import { queryFields } from "./query-protocol.ts";
 import { createQueryProtocol } from "./query-protocol.ts";
 import type { Protocol } from "./protocol.ts";
@@ -55,12 +55,18 @@ export function createProtocol(model: ServiceModel, name: ProtocolName): Protoco
 export class ServiceEntry {
   readonly model: ServiceModel;
   readonly handlers: Handlers;
+  /** Gives the service that this entry only stands for; undefined once it is there. */
+  readonly load: (() => Promise<Service>) | undefined;
   readonly protocols = new Map<ProtocolName, Protocol>();
   readonly routes = new UriRoutes<Operation>();
 
-  constructor({ model, handlers }: Service) {
+  constructor(service: Service | LazyService) {
+    const isLazy = "load" in service;
+    const unloaded = { operations: new Map(), errors: new Map() };
+    const model = isLazy ? { facts: service.facts, ...unloaded } : service.model;
+    this.load = isLazy ? service.load : undefined;
     this.model = model;
-    this.handlers = handlers;
+    this.handlers = isLazy ? {} : service.handlers;
     for (const name of model.facts.protocols) this.protocols.set(name, createProtocol(model, name));
     for (const operation of this.rest === undefined ? [] : model.operations.values()) {
       if (operation.http !== undefined) this.routes.add(operation.http.method, operation.http.uri, operation);
@@ -105,13 +111,18 @@ const nobody: ServiceModel = {
 const cborPath = /^\/service\/([^/]+)\/operation\/([^/]+)$/;
 
 export class ServiceDirectory {
-  readonly #entries: readonly ServiceEntry[];
-  readonly #bySigningName: ReadonlyMap<string, ServiceEntry>;
-  readonly #byHostLabel: ReadonlyMap<string, ServiceEntry>;
-  readonly #byTarget: ReadonlyMap<string, ServiceEntry>;
+  #entries: readonly ServiceEntry[] = [];
+  #bySigningName: ReadonlyMap<string, ServiceEntry> = new Map();
+  #byHostLabel: ReadonlyMap<string, ServiceEntry> = new Map();
+  #byTarget: ReadonlyMap<string, ServiceEntry> = new Map();
+  readonly #loading = new Map<ServiceEntry, Promise<ServiceEntry>>();
 
-  constructor(services: readonly Service[]) {
-    this.#entries = services.map((service) => new ServiceEntry(service));
+  constructor(services: readonly (Service | LazyService)[]) {
+    this.#index(services.map((service) => new ServiceEntry(service)));
+  }
+
+  #index(entries: readonly ServiceEntry[]): void {
+    this.#entries = entries;
     this.#bySigningName = new Map(this.#entries.map((entry) => [entry.model.facts.signingName, entry]));
     this.#byTarget = new Map(this.#entries.map((entry) => [entry.model.facts.targetPrefix, entry]));
     this.#byHostLabel = new Map(
@@ -127,34 +138,33 @@ export class ServiceDirectory {
     return { model: nobody, protocol: createProtocol(nobody, guessProtocol(addressing)) };
   }
 
-  /** Throws `ApiError` for a service or operation that there is not. */
-  find(addressing: Addressing): Destination {
-    const { headers, path, query, method } = addressing;
-    const target = headers["x-amz-target"];
+  /** Throws `ApiError` for a service or operation that there is not. A promise only while the service is being loaded. */
+  find(addressing: Addressing): Destination | Promise<Destination> {
+    const target = addressing.headers["x-amz-target"];
     const [targetPrefix, targetOperation] = typeof target === "string" ? splitTarget(target) : [];
     const entry = this.#entry(addressing, targetPrefix);
-    if (headers["smithy-protocol"] === "rpc-v2-cbor") {
-      const protocol = entry.protocols.get("rpcv2Cbor");
-      const operation = cborPath.exec(path)?.[2];
-      if (protocol !== undefined && operation !== undefined) {
-        return { entry, protocol, operation: entry.operation(operation), labels: [] };
-      }
+    const loading = this.#loadingOf(entry);
+    if (loading === undefined) return destinationIn(entry, addressing, targetOperation);
+    return loading.then((loaded) => destinationIn(loaded, addressing, targetOperation));
+  }
+
+  /** Loads once, for all who wait; when that fails, the next request tries again. Undefined when there is nothing to load. */
+  #loadingOf(entry: ServiceEntry): Promise<ServiceEntry> | undefined {
+    const { load } = entry;
+    if (load === undefined) return undefined;
+    const loading = this.#loading.get(entry) ?? this.#replace(entry, async () => load());
+    this.#loading.set(entry, loading);
+    return loading;
+  }
+
+  async #replace(entry: ServiceEntry, load: () => Promise<Service>): Promise<ServiceEntry> {
+    try {
+      const loaded = new ServiceEntry(await load());
+      this.#index(this.#entries.map((other) => (other === entry ? loaded : other)));
+      return loaded;
+    } finally {
+      this.#loading.delete(entry);
     }
-    if (targetOperation !== undefined) {
-      const protocol = entry.protocols.get("awsJson1_0") ?? entry.protocols.get("awsJson1_1");
-      if (protocol !== undefined) return { entry, protocol, operation: entry.operation(targetOperation), labels: [] };
-    }
-    const route = entry.rest && entry.routes.match(method, path, query);
-    if (route !== undefined && entry.rest !== undefined) {
-      return { entry, protocol: entry.rest, operation: route.target, labels: route.labels };
-    }
-    const queryProtocol = entry.protocols.get("awsQuery");
-    if (queryProtocol !== undefined && (isForm(headers) || query.includes("Action="))) {
-      return { entry, protocol: queryProtocol, operation: undefined, labels: [] };
-    }
-    const asked = `${method.slice(0, 20)} ${path.slice(0, 200)}`;
-    const message = `${entry.model.facts.name} has no operation for ${asked}; ${documentation}.`;
-    throw new ApiError("UnknownOperationException", message);
   }
 
   /** The operation that an AWS Query request names in its fields. */
@@ -193,6 +203,32 @@ export class ServiceDirectory {
     const version = new URLSearchParams(query).get("Version");
     return entries.find((entry) => entry.model.facts.version === version) ?? entries[0];
   }
+}
+
+function destinationIn(entry: ServiceEntry, addressing: Addressing, targetOperation: string | undefined): Destination {
+  const { headers, path, query, method } = addressing;
+  if (headers["smithy-protocol"] === "rpc-v2-cbor") {
+    const protocol = entry.protocols.get("rpcv2Cbor");
+    const operation = cborPath.exec(path)?.[2];
+    if (protocol !== undefined && operation !== undefined) {
+      return { entry, protocol, operation: entry.operation(operation), labels: [] };
+    }
+  }
+  if (targetOperation !== undefined) {
+    const protocol = entry.protocols.get("awsJson1_0") ?? entry.protocols.get("awsJson1_1");
+    if (protocol !== undefined) return { entry, protocol, operation: entry.operation(targetOperation), labels: [] };
+  }
+  const route = entry.rest && entry.routes.match(method, path, query);
+  if (route !== undefined && entry.rest !== undefined) {
+    return { entry, protocol: entry.rest, operation: route.target, labels: route.labels };
+  }
+  const queryProtocol = entry.protocols.get("awsQuery");
+  if (queryProtocol !== undefined && (isForm(headers) || query.includes("Action="))) {
+    return { entry, protocol: queryProtocol, operation: undefined, labels: [] };
+  }
+  const asked = `${method.slice(0, 20)} ${path.slice(0, 200)}`;
+  const message = `${entry.model.facts.name} has no operation for ${asked}; ${documentation}.`;
+  throw new ApiError("UnknownOperationException", message);
 }
 
 function splitTarget(target: string): readonly [string, string] {
