@@ -242,6 +242,8 @@ test("any text is a policy or is refused as malformed, quickly, however deep", (
     { numRuns: 300 },
   );
   assert.equal(refusalOf(parsePolicy, "[".repeat(131_072)), syntax);
+  assert.equal(refusalOf(parsePolicy, `"${String.raw`\"`.repeat(65_000)}`), syntax);
+  assert.equal(refusalOf(parsePolicy, policy({ Resource: `arn:aws:s3:::${String.raw`\"[`.repeat(5000)}` })), none);
   assert.equal(refusalOf(parsePolicy, `{"Version":${"[".repeat(60_000)}${"]".repeat(60_000)}}`), syntax);
 });
 

@@ -131,17 +131,25 @@ function parse(
 
 function parseJson(document: string, invalidJson: string): unknown {
   // JSON.parse is recursive, and so is what walks its result.
-  let [depth, deepest] = [0, 0];
-  for (const [bracket] of document.replaceAll(/"(?:[^"\\]|\\.)*"/g, "").matchAll(/[[\]{}]/g)) {
-    depth += bracket === "[" || bracket === "{" ? 1 : -1;
-    deepest = Math.max(deepest, depth);
-  }
-  if (deepest > nestingMax) throw syntaxErrors();
+  if (nestingOf(document) > nestingMax) throw syntaxErrors();
   try {
     return JSON.parse(document);
   } catch {
     throw malformedPolicy(invalidJson);
   }
+}
+
+/** The most brackets open at once, outside strings. */
+function nestingOf(json: string): number {
+  let [depth, deepest, isInString] = [0, 0, false];
+  for (let at = 0; at < json.length; at++) {
+    const character = json[at];
+    if (isInString && character === "\\") at += 1;
+    else if (character === '"') isInString = !isInString;
+    else if (!isInString && (character === "{" || character === "[")) deepest = Math.max(deepest, ++depth);
+    else if (!isInString && (character === "}" || character === "]")) depth -= 1;
+  }
+  return deepest;
 }
 
 function parseStatement(statement: unknown): Statement {
