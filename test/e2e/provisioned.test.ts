@@ -16,6 +16,7 @@ import {
   type GetProvisionedConcurrencyConfigCommandOutput,
   type LambdaClient,
 } from "@aws-sdk/client-lambda";
+import { FilterLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
@@ -28,10 +29,11 @@ import { startHearth, type RunningHearth } from "../support/hearth.ts";
 
 const pollMs = 20;
 
-/** Says how its environment was started, after waiting if it is told to. */
+/** Says how its environment was started, after waiting if it is told to; dies if that is impossible. */
 const telling = {
   "index.mjs": `
     export const handler = async ({ waitMs = 0 }) => {
+      if (waitMs < 0) process.exit(1);
       await new Promise((resolve) => setTimeout(resolve, waitMs));
       return process.env.AWS_LAMBDA_INITIALIZATION_TYPE;
     };`,
@@ -126,6 +128,46 @@ test("what is provisioned is ready before the first call, which is no cold start
     assert.equal(start.cold, type !== "provisioned-concurrency");
     assert(start.phases !== undefined, "its first invocation tells what its start took");
   }
+});
+
+test("the log has the init phase before any call, and each call after it", async () => {
+  const name = await createFunction(lambda, telling);
+  const version = await publish(name);
+  await provision(name, version, 1);
+  await untilAllocated(lambda, name, version);
+  const logs = hearth.logs();
+  const lines = async (): Promise<string[]> => {
+    const { events } = await logs
+      .send(new FilterLogEventsCommand({ logGroupName: `/aws/lambda/${name}` }))
+      .catch(() => ({ events: [] }));
+    return (events ?? []).map(({ message = "" }) => message.split(" ")[0] ?? "");
+  };
+  const until = async (last: string): Promise<string[]> => {
+    for (;;) {
+      const found = await lines();
+      if (found.at(-1) === last) return found;
+      await setTimeout(pollMs);
+    }
+  };
+
+  assert.deepEqual(await until("INIT_REPORT"), ["INIT_START", "INIT_REPORT"]);
+  await call(name, version);
+  assert.deepEqual(await until("REPORT"), ["INIT_START", "INIT_REPORT", "START", "END", "REPORT"]);
+});
+
+test("a call that ends the runtime takes nothing away: the next one runs in the same environment, as on AWS", async () => {
+  const name = await createFunction(lambda, telling);
+  const version = await publish(name);
+  await provision(name, version, 1);
+  await untilAllocated(lambda, name, version);
+  const [first] = await environmentsOf(name);
+  const Payload = Buffer.from(JSON.stringify({ waitMs: -1 }));
+
+  const { FunctionError } = await lambda.send(new InvokeCommand({ FunctionName: name, Qualifier: version, Payload }));
+  assert.equal(FunctionError, "Unhandled");
+
+  const { type, start } = await call(name, version);
+  assert.deepEqual([type, start.environmentId], ["provisioned-concurrency", first?.id]);
 });
 
 test("the AWS CLI asks, waits and lists", async () => {
