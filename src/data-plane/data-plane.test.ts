@@ -131,6 +131,7 @@ test("each environment has credentials and a log stream of its own, and they end
   assert.deepEqual(world.dataPlane.credentialsOf(spec.credentials.accessKeyId), {
     id: start.environmentId,
     functionArn: spec.functionArn,
+    role: "arn:aws:iam::000000000000:role/any",
     ...scope,
     ...spec.credentials,
   });

@@ -111,3 +111,17 @@ test("an update of $LATEST leaves the environments of versions alone", async () 
   );
   await world.close();
 });
+
+test("an environment has the role of the version that it runs", async () => {
+  const world = await DataPlaneWorld.open();
+  await world.put(configurationOf("f", { role: "arn:aws:iam::000000000000:role/new" }));
+  await putVersion(world, { version: "1", role: "arn:aws:iam::000000000000:role/old" });
+  await world.invoke("f");
+  await world.invoke("f", { qualifier: "1" });
+
+  assert.deepEqual(
+    world.worker.starts.map(({ id }) => world.dataPlane.environment(id)?.role),
+    ["arn:aws:iam::000000000000:role/new", "arn:aws:iam::000000000000:role/old"],
+  );
+  await world.close();
+});

@@ -152,8 +152,7 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
       handlers: createStsHandlers({
         iam,
         sessions,
-        roleOf: async (scope, functionArn) =>
-          (await functions.find(scope, functionArn.split(":")[6] ?? ""))?.latest.role,
+        roleOf: (environmentId) => dataPlane.environment(environmentId)?.role,
       }),
     },
     await iamService(iam),

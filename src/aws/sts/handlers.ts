@@ -7,7 +7,6 @@
 import type { GetCallerIdentityCommandInput, GetCallerIdentityCommandOutput } from "@aws-sdk/client-sts";
 import { createHash } from "node:crypto";
 import { ApiError } from "../../core/errors.ts";
-import type { Scope } from "../../core/identity.ts";
 import type { Iam } from "../../control-plane/iam/iam.ts";
 import { base32 } from "../../control-plane/iam/unique-id.ts";
 import type { Session, Sessions } from "../auth/sessions.ts";
@@ -16,8 +15,8 @@ import { assumeRole } from "./assume-role.ts";
 import { getSessionToken } from "./session-token.ts";
 
 export interface StsDependencies {
-  /** ARN of the role that a function runs as; undefined when there is no such function any more. */
-  readonly roleOf: (scope: Scope, functionArn: string) => Promise<string | undefined> | string | undefined;
+  /** ARN of the role that an environment's function version runs as; undefined when the environment has ended. */
+  readonly roleOf: (environmentId: string) => string | undefined;
   readonly iam: Pick<Iam, "roleOf" | "roles" | "policies">;
   readonly sessions: Pick<Sessions, "issue">;
 }
@@ -51,7 +50,7 @@ async function identityOf({ roleOf, iam }: StsDependencies, { scope, caller }: C
   const { account } = scope;
   if (caller.kind === "session") return caller.session;
   if (caller.kind === "client") return { account, arn: `arn:aws:iam::${account}:root`, userId: account };
-  const roleArn = await roleOf(scope, caller.functionArn);
+  const roleArn = roleOf(caller.environmentId);
   if (roleArn === undefined) {
     throw new ApiError("AccessDeniedException", `The function ${caller.functionArn} does not exist any more.`);
   }

@@ -13,6 +13,8 @@ import type { Environment } from "./environment.ts";
 export interface EnvironmentIdentity extends Scope, EnvironmentCredentials {
   readonly id: EnvironmentId;
   readonly functionArn: string;
+  /** Of the version that it runs. */
+  readonly role: string;
 }
 
 export class EnvironmentRegistry {
@@ -143,5 +145,6 @@ export class EnvironmentRegistry {
 function identityOf(environment: Environment | undefined): EnvironmentIdentity | undefined {
   if (environment === undefined) return undefined;
   const { id, functionArn, scope, credentials } = environment.spec;
-  return { id, functionArn, ...scope, ...credentials };
+  const { role } = environment.table.configuration;
+  return { id, functionArn, role, ...scope, ...credentials };
 }
