@@ -147,7 +147,10 @@ test("an external extension lives with its function, and is told of everything",
   assert.equal(invoked?.["eventType"], "INVOKE");
   assert.equal(invoked?.["requestId"], report.requestId);
   assert.equal(invoked?.["invokedFunctionArn"], spec.functionArn);
-  assert.equal((invoked?.["tracing"] as Record<string, unknown>)["type"], "X-Amzn-Trace-Id");
+  assert.deepEqual(invoked?.["tracing"], {
+    type: "X-Amzn-Trace-Id",
+    value: "Root=1-00000000-000000000000000000000001",
+  });
   assert.equal(ended?.["eventType"], "SHUTDOWN");
   assert.equal(ended?.["shutdownReason"], "spindown");
   const seen = saidBy(spec, "telemetry").map(({ event }) => (event as { type: string }).type);

@@ -66,6 +66,10 @@ export interface RuntimeEnd {
 export class RuntimeSlot {
   readonly #options: RuntimeSlotOptions;
   #process: RuntimeProcess | undefined;
+  /** The former runtime, in its shutdown phase. */
+  #leaving: RuntimeProcess | undefined;
+  /** No time for shutdown phases any more. */
+  #isHurried = false;
   /** `/tmp`, which outlives a runtime. */
   #volume: TmpVolume | undefined;
   /** Numbers the runtimes; what a former one reports is not heard. */
@@ -138,6 +142,9 @@ export class RuntimeSlot {
   /** The same, and removes `/tmp`; for the end. */
   async release(reason: ShutdownReason | undefined): Promise<void> {
     this.silence();
+    this.#isHurried = reason === undefined;
+    // Cuts a shutdown phase short; whether it was removed is heard below.
+    if (this.#isHurried) this.#leaving?.destroy({ keepTmp: true }).catch(() => undefined);
     await this.#starting;
     await this.#discarded;
     const process = this.#process;
@@ -150,7 +157,7 @@ export class RuntimeSlot {
   }
 
   async #shutDown(process: RuntimeProcess | undefined, reason: ShutdownReason | undefined): Promise<void> {
-    if (reason !== undefined) await this.#try("shut down", () => process?.shutDown(reason));
+    if (reason !== undefined && !this.#isHurried) await this.#try("shut down", () => process?.shutDown(reason));
     await process?.drain();
   }
 
@@ -158,8 +165,10 @@ export class RuntimeSlot {
     await this.#starting;
     const process = this.#process;
     this.#process = undefined;
+    this.#leaving = process;
     await this.#shutDown(process, reason);
     const isRemoved = await this.#try("removed", () => process?.destroy({ keepTmp: true }));
+    this.#leaving = undefined;
     // Nobody knows what still holds it.
     if (!isRemoved) this.#volume = undefined;
   }

@@ -74,7 +74,7 @@ export function harness(
   } = {},
 ): Harness {
   const clock = new ManualClock();
-  const driver = new FakeDriver({ ...options.driver, commands: { runtime } });
+  const driver = new FakeDriver({ ...options.driver, commands: { ...options.driver?.commands, runtime } });
   const logs: LogBatch[] = [];
   const gone: { id: string; reason: string }[] = [];
   const reports: string[] = [];
