@@ -3,6 +3,7 @@
  * The worker is their subreaper; each SIGCHLD asks for those that are waited for, and no others, since Node collects its
  * own children.
  */
+import { readFileSync } from "node:fs";
 import * as libc from "../linux/libc.ts";
 
 /** Signals of the same kind are merged and can be lost to another handler: look again now and then. */
@@ -13,6 +14,8 @@ export class Reaper {
   readonly #groups = new Map<number, () => void>();
   readonly #onChild = (): void => this.#collectPeeked();
   #sweep: NodeJS.Timeout | undefined;
+  /** Had ended at the last sweep, and was not waited for. */
+  #suspect: number | undefined;
 
   constructor() {
     libc.becomeSubreaper();
@@ -23,7 +26,7 @@ export class Reaper {
   wait(pid: number): Promise<libc.WaitStatus> {
     const { promise, resolve } = Promise.withResolvers<libc.WaitStatus>();
     this.#waiting.set(pid, resolve);
-    this.#sweep ??= setInterval(() => this.#collectAll(), sweepMs);
+    this.#sweep ??= setInterval(() => this.#sweepUp(), sweepMs);
     this.#collect(pid);
     return promise;
   }
@@ -32,7 +35,7 @@ export class Reaper {
   waitForGroup(leader: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#groups.set(leader, resolve);
-    this.#sweep ??= setInterval(() => this.#collectAll(), sweepMs);
+    this.#sweep ??= setInterval(() => this.#sweepUp(), sweepMs);
     this.#collectGroup(leader);
     return promise;
   }
@@ -56,6 +59,21 @@ export class Reaper {
     for (const leader of this.#groups.keys()) this.#collectGroup(leader);
   }
 
+  /**
+   * Orphans that nobody waits for become this process's children too. Node collects its own whenever the loop turns, so who
+   * is still there at the next sweep is nobody's; nor is the rest of a group of its own.
+   */
+  #sweepUp(): void {
+    this.#collectAll();
+    const pid = libc.peekExited();
+    const isAbandoned = pid !== undefined && pid === this.#suspect && !this.#waiting.has(pid);
+    this.#suspect = pid;
+    if (!isAbandoned) return;
+    const group = groupOf(pid);
+    if (group === groupOf(process.pid)) libc.waitForExit(pid);
+    else void this.waitForGroup(group);
+  }
+
   #collect(pid: number): void {
     const status = libc.waitForExit(pid);
     if (status === undefined) return;
@@ -76,4 +94,10 @@ export class Reaper {
     clearInterval(this.#sweep);
     this.#sweep = undefined;
   }
+}
+
+/** The fifth field; the second is a name in parentheses. */
+function groupOf(pid: number): number {
+  const [, , group] = (readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1) ?? "").split(" ");
+  return Number(group);
 }
