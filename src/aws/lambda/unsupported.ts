@@ -2,11 +2,7 @@
  * Members of function requests that Hearth cannot obey. Whatever says "none of it" is fine; anything else is refused by
  * name, since a function that silently lacks its VPC or its dead-letter queue is worse than none.
  */
-import type {
-  CreateFunctionRequest,
-  FunctionCode,
-  UpdateFunctionConfigurationRequest,
-} from "@aws-sdk/client-lambda";
+import type { CreateFunctionRequest, FunctionCode, UpdateFunctionConfigurationRequest } from "@aws-sdk/client-lambda";
 import { notSupported } from "./refusals.ts";
 
 type Settings = Omit<CreateFunctionRequest & UpdateFunctionConfigurationRequest, "FunctionName" | "Code" | "Role">;
