@@ -3,7 +3,7 @@
  * disk has lost, code that nobody needs any more. At the start, and then at intervals.
  */
 import type { Clock, Timer } from "../../core/clock.ts";
-import type { FunctionConfiguration } from "../../core/function-record.ts";
+import type { FunctionConfiguration, FunctionRecord } from "../../core/function-record.ts";
 import { Named, type CodeArchives } from "../code/code-archives.ts";
 import type { Layers } from "../layers/layers.ts";
 import type { Deletion } from "./deletion.ts";
@@ -74,12 +74,14 @@ export class Housekeeping {
     await archives.collect(named);
   }
 
+  /** What cannot be done now, on a full disk for one, is left to the next round: the rest is served meanwhile. */
   async #settle(): Promise<void> {
-    const { deletion, intents, store } = this.#options;
-    for await (const record of store.stored()) {
-      if (record.deleting === true) await deletion.finish(record.scope, record.name);
-      else await intents.settle(record);
-    }
+    for await (const record of this.#options.store.stored()) await this.#settleOne(record).catch(() => {});
+  }
+
+  async #settleOne(record: FunctionRecord): Promise<void> {
+    if (record.deleting === true) await this.#options.deletion.finish(record.scope, record.name);
+    else await this.#options.intents.settle(record);
   }
 
   async #restore(configurations: readonly FunctionConfiguration[]): Promise<void> {
