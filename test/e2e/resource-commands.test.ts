@@ -51,20 +51,17 @@ async function json<T>(...words: string[]): Promise<T> {
 
 test("a function is made from a directory, changed, shown, and deleted", async () => {
   const code = join(scratch, "code");
-  const made = await text(
-    ...["functions", "create", "speaker", "--code", code, "--runtime", "nodejs24.x"],
-    ...["--handler", "index.handler", "--env", "MARK=!", "--memory", "256"],
-  );
+  const runtime = ["--runtime", "nodejs24.x", "--handler", "index.handler"] as const;
+  const changes = ["--env", "MARK=!", "--memory", "256"] as const;
+  const made = await text("functions", "create", "speaker", "--code", code, ...runtime, ...changes);
   assert.match(made, /^state +Active$/m);
   assert.match(made, /^memory +256 MB$/m);
   assert.equal((await text("invoke", "speaker")).trim(), '"one!"');
 
   writeWords("two");
   const layer = await json<LayerVersionsListItem>("layers", "publish", "motto", "--code", join(scratch, "layer"));
-  await text(
-    ...["functions", "update", "speaker", "--code", code, "--env", "MARK=?"],
-    ...["--layer", layer.LayerVersionArn ?? ""],
-  );
+  const layered = ["--env", "MARK=?", "--layer", layer.LayerVersionArn ?? ""] as const;
+  await text("functions", "update", "speaker", "--code", code, ...layered);
   assert.equal((await text("invoke", "speaker")).trim(), '"two?warm"');
 
   const [listed] = await json<FunctionConfiguration[]>("functions", "list");
@@ -79,9 +76,8 @@ test("a function is made from a directory, changed, shown, and deleted", async (
 
 test("versions are published and named, and an alias sends a share elsewhere", async () => {
   const code = join(scratch, "code");
-  await text(
-    ...["functions", "create", "versioned", "--code", code, "--runtime", "nodejs24.x", "--handler", "index.handler"],
-  );
+  const runtime = ["--runtime", "nodejs24.x", "--handler", "index.handler"] as const;
+  await text("functions", "create", "versioned", "--code", code, ...runtime);
   await text("versions", "publish", "versioned", "--description", "the first");
   await text("functions", "update", "versioned", "--memory", "192");
   const second = await json<FunctionConfiguration>("versions", "publish", "versioned");
