@@ -180,6 +180,8 @@ export interface AliasIntent {
 /** A version or an alias goes, with every part that has its qualifier. */
 export interface RemoveIntent {
   readonly kind: "remove";
+  /** A UUID: the same alias may be made and taken away again. */
+  readonly id: string;
   readonly qualifier: string;
 }
 

@@ -127,6 +127,7 @@ test("a version stays while an alias points to it, with all its weight or a part
     });
   }
   assert.deepEqual(await bench.versionsOf(), ["1", "2"]);
+  assert.equal((await bench.functions.publish(scope, "f", {})).version, "2", "it is still what was published last");
   await bench.functions.deleteAlias(scope, "f", "live");
   await bench.functions.deleteVersion(scope, "f", "1");
   assert.deepEqual(await bench.versionsOf(), ["2"]);

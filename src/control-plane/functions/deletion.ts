@@ -2,12 +2,7 @@
  * Takes functions, versions and aliases away. What belongs to them goes with them; a crash in between is taken up at the
  * next start, and by whoever wants the name again.
  */
-import {
-  functionPartKinds,
-  type AliasRecord,
-  type FunctionConfiguration,
-  type FunctionRecord,
-} from "../../core/function-record.ts";
+import { functionPartKinds, type AliasRecord, type FunctionConfiguration } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
 import { UnavailableError } from "../../core/errors.ts";
 import type { Records } from "../../engine/contract.ts";
@@ -27,6 +22,8 @@ export interface DeletionOptions {
   readonly versions: FunctionParts<FunctionConfiguration>;
   readonly aliases: FunctionParts<AliasRecord>;
   readonly intents: Intents;
+  /** Makes a fresh UUID. */
+  readonly newId: () => string;
 }
 
 export class Deletion {
@@ -35,13 +32,15 @@ export class Deletion {
   readonly #versions: FunctionParts<FunctionConfiguration>;
   readonly #aliases: FunctionParts<AliasRecord>;
   readonly #intents: Intents;
+  readonly #newId: () => string;
 
-  constructor({ records, store, versions, aliases, intents }: DeletionOptions) {
+  constructor({ records, store, versions, aliases, intents, newId }: DeletionOptions) {
     this.#records = records;
     this.#store = store;
     this.#versions = versions;
     this.#aliases = aliases;
     this.#intents = intents;
+    this.#newId = newId;
   }
 
   /** The function with all that it owns. Throws ResourceNotFoundException. */
@@ -74,29 +73,23 @@ export class Deletion {
         const page = await this.#records.list(prefix, { limit: pageMax });
         // With its revision, so that a new function of that name keeps its own.
         for (const { key, revision } of page) await this.#records.delete(key, revision);
-        if (page.length < pageMax) break;
+        if (page.length === 0) break;
       }
     }
     await this.#store.forget(scope, name);
   }
 
   async #removeQualifier(scope: Scope, name: string, qualifier: string): Promise<readonly string[]> {
+    const id = this.#newId();
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
       const record = await this.#store.modify(scope, name, (current) => {
         if (current.intent !== undefined) return current;
-        return { ...withoutPublished(current, qualifier), intent: { kind: "remove", qualifier } };
+        return { ...current, intent: { kind: "remove", id, qualifier } };
       });
       const problem = await this.#intents.settle(record);
-      if (record.intent?.kind !== "remove" || record.intent.qualifier !== qualifier) continue;
+      if (record.intent?.kind !== "remove" || record.intent.id !== id) continue;
       return problem?.kind === "referenced" ? problem.aliases : [];
     }
     throw new UnavailableError("busy", `function ${name} is being changed by too many clients at once`);
   }
-}
-
-/** What is taken away may be published again. */
-function withoutPublished(record: FunctionRecord, version: string): FunctionRecord {
-  if (record.lastPublished?.version !== version) return record;
-  const { lastPublished: _gone, ...rest } = record;
-  return rest;
 }

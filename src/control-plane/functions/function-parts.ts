@@ -54,7 +54,10 @@ export class FunctionParts<T> {
       if (!outcome.written) continue;
       if (changed !== undefined) {
         const { revision } = outcome;
-        await this.#requireOwner(scope, name, qualifier, async () => this.#records.delete(key, revision));
+        // Who removes parts finds what was changed meanwhile, but not what was made after he had looked.
+        const undo = async (): Promise<unknown> =>
+          entry === undefined ? this.#records.delete(key, revision) : undefined;
+        await this.#requireOwner(scope, name, qualifier, undo);
       }
       return changed;
     }

@@ -126,7 +126,7 @@ export class Functions {
     });
     this.#intents = intents;
     this.#publisher = new Publisher({ store, versions, intents, moment });
-    const deletion = new Deletion({ records, store, versions, aliases, intents });
+    const deletion = new Deletion({ records, store, versions, aliases, intents, newId });
     this.#deletion = deletion;
     this.#aliasChanges = new AliasChanges({ store, versions, aliases, intents, newId });
     const { layers } = this;

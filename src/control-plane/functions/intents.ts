@@ -136,7 +136,7 @@ export class Intents {
       return { kind: "referenced", aliases };
     }
     for (const kind of functionPartKinds) await this.#removePart(kind, record, intent);
-    await this.#clear(record, intent);
+    await this.#clear(record, intent, (done) => withoutPublished(done, intent.qualifier));
     return undefined;
   }
 
@@ -158,14 +158,18 @@ export class Intents {
   }
 
   /** False when somebody else has done it, or the function is being deleted. */
-  async #clear({ scope, name }: FunctionRecord, intent: FunctionIntent): Promise<boolean> {
+  async #clear(
+    { scope, name }: FunctionRecord,
+    intent: FunctionIntent,
+    finish: (done: FunctionRecord) => FunctionRecord = (done) => done,
+  ): Promise<boolean> {
     const key = functionKey(scope, name);
     for (;;) {
       const entry = await this.#records.get<FunctionRecord>(key);
       // The record of a function that is being deleted is not changed any more.
       if (entry === undefined || entry.value.deleting === true || !isIntended(entry.value, intent)) return false;
       const { intent: _done, ...rest } = entry.value;
-      if ((await this.#records.put(key, rest, entry.revision)).written) return true;
+      if ((await this.#records.put(key, finish(rest), entry.revision)).written) return true;
     }
   }
 
@@ -180,6 +184,13 @@ export class Intents {
     const current = await this.#store.find(scope, name);
     if (current?.createdAtMs !== createdAtMs) await this.#records.delete(key, revision);
   }
+}
+
+/** A version that is gone may be published again, under another number. */
+function withoutPublished(record: FunctionRecord, version: string): FunctionRecord {
+  if (record.lastPublished?.version !== version) return record;
+  const { lastPublished: _gone, ...rest } = record;
+  return rest;
 }
 
 function isIntended(record: FunctionRecord, intent: FunctionIntent): boolean {
@@ -202,7 +213,7 @@ function idOf(intent: FunctionIntent): string {
     case "alias":
       return `alias ${intent.alias.revisionId}`;
     case "remove":
-      return `remove ${intent.qualifier}`;
+      return `remove ${intent.id}`;
     default:
       return unreachable(intent);
   }
