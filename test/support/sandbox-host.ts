@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { TmpVolume } from "../../src/sandbox/contract.ts";
 import { OciDriver } from "../../src/sandbox/oci/oci-driver.ts";
 import type { OciDriverOptions } from "../../src/sandbox/oci/oci-driver.ts";
+import { programOf } from "../../src/sandbox/oci/runtime.ts";
 
 /** Volumes without a quota: plain directories. */
 export function plainVolumes(directory: string): OciDriverOptions["volumes"] {
@@ -31,6 +32,16 @@ export function plainVolumes(directory: string): OciDriverOptions["volumes"] {
       return Promise.resolve(left.length);
     },
   };
+}
+
+/** Why gVisor's sandboxes cannot be tested here; undefined where they can. */
+export function whyNoRunsc(): string | undefined {
+  try {
+    programOf("runsc");
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 let hostsNamed = 0;

@@ -118,6 +118,14 @@ describe("cgroup v2", () => {
     assert.deepEqual(usage, { memoryBytes: 1000, memoryPeakBytes: 2000, cpuMs: 1.5, processes: 3, oomKills: 2 });
   });
 
+  test("it can be made with a process in it, before an OCI runtime fills it", () => {
+    const cgroup = openCgroups(mounts, "hearth").of("new");
+
+    cgroup.makeWith(4711);
+
+    assert.equal(readFileSync(join(root, "hearth", "new", "cgroup.procs"), "utf8"), "4711");
+  });
+
   test("killing takes all processes at once", () => {
     openCgroups(mounts, "hearth").of("one").kill();
 

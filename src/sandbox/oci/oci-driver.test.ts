@@ -6,19 +6,18 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, describe, test } from "node:test";
 import { sandboxSuite, shell, specOf, untilOutput } from "../../../test/contract/sandbox.ts";
-import { SandboxHost, plainVolumes } from "../../../test/support/sandbox-host.ts";
-import { programOf } from "./runtime.ts";
+import { SandboxHost, plainVolumes, whyNoRunsc } from "../../../test/support/sandbox-host.ts";
 import type { OciRuntimeName } from "./runtime.ts";
 
 const host = new SandboxHost();
 after(() => host.close());
 
-const hasRunsc = programOf("runsc") !== undefined;
-test("runsc is installed", { skip: !hasRunsc && "runsc is not installed: its sandboxes are not tested" }, () => {
-  assert(hasRunsc);
+const runscProblem = whyNoRunsc();
+test("gVisor's sandboxes are tested too", { skip: runscProblem ?? false }, () => {
+  assert.equal(runscProblem, undefined);
 });
 
-for (const runtime of ["runc", "crun", ...(hasRunsc ? (["runsc"] as const) : [])] as const) {
+for (const runtime of ["runc", "crun", ...(runscProblem === undefined ? (["runsc"] as const) : [])] as const) {
   sandboxSuite({
     name: `oci with ${runtime}`,
     hasNamespaces: true,

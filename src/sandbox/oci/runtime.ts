@@ -2,6 +2,7 @@
  * The OCI runtimes and where they differ. Only `create` is a process; starting and deleting are done through the files
  * that the runtime keeps, since every process costs 10 ms and more.
  */
+import { execFileSync } from "node:child_process";
 import { closeSync, constants, existsSync, openSync, readFileSync, readdirSync, rmSync, writeSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { Socket } from "node:net";
@@ -51,10 +52,8 @@ export class OciRuntime {
 
   /** `stateDirectory` is the runtime's own. */
   constructor(name: OciRuntimeName, stateDirectory: string, reaper: Reaper) {
-    const program = programOf(name);
-    if (program === undefined) throw new Error(`${name} is missing (apt-get install ${name})`);
     this.name = name;
-    this.#program = program;
+    this.#program = programOf(name);
     this.#stateDirectory = stateDirectory;
     this.#reaper = reaper;
     const unified = name === "crun" ? unifiedOfHybrid(readFileSync("/proc/self/mounts", "utf8")) : undefined;
@@ -202,9 +201,14 @@ function releaseCrun(fifo: string): void {
   rmSync(fifo);
 }
 
-/** Where an OCI runtime is installed. */
-export function programOf(name: OciRuntimeName): string | undefined {
-  return programDirectories.map((directory) => join(directory, name)).find((path) => existsSync(path));
+/** Where an OCI runtime is installed. Throws when it is not, or cannot do what is needed of it. */
+export function programOf(name: OciRuntimeName): string {
+  const program = programDirectories.map((directory) => join(directory, name)).find((path) => existsSync(path));
+  if (program === undefined) throw new Error(`${name} is missing (apt-get install ${name})`);
+  if (name === "runsc" && !execFileSync(program, ["help", "run"], { encoding: "utf8" }).includes("pass-fd")) {
+    throw new Error(`${program} is too old: it hands on no descriptors (--pass-fd)`);
+  }
+  return program;
 }
 
 /** runc and crun log one JSON object a line. */

@@ -181,6 +181,17 @@ test("the configured OCI runtime must be there; others only show when they are",
   assert.equal(named(broken, "runc").status, "failure");
 });
 
+test("a gVisor that hands on no descriptors is too old to make sandboxes", async () => {
+  const old = { runsc: { code: 0, output: "runsc version 0.0~20221219.0\nspec: 1.0.2-dev" } };
+  const recent = { ...old, "runsc help run": { code: 0, output: "  -pass-fd value" } };
+  const options = { projectDirectory: "/project", ociRuntime: "runsc" };
+
+  assert.match(named(await runtimeChecks(hostOf({ commands: old }), options), "runsc").detail, /is too old/);
+  assert.equal(named(await runtimeChecks(hostOf({ commands: recent }), options), "runsc").status, "ok");
+  const unused = await runtimeChecks(hostOf({ commands: old }), { ...options, ociRuntime: "runc" });
+  assert.equal(named(unused, "runsc").status, "warning");
+});
+
 test("packs of Node and interpreters are found where they lie", async () => {
   const checks = await runtimeChecks(
     hostOf({

@@ -13,6 +13,9 @@ export interface RuntimeOptions {
 
 const ociRuntimes = ["runc", "crun", "runsc"] as const;
 
+/** Debian 12 itself has a gVisor of 2022; later releases need no backports. */
+const newerRunsc = "apt-get install -t bookworm-backports runsc";
+
 const nodeMajors = [20, 22, 24] as const;
 
 export async function runtimeChecks(host: ProbedHost, options: RuntimeOptions): Promise<Check[]> {
@@ -36,6 +39,10 @@ async function ociCheck(host: ProbedHost, name: (typeof ociRuntimes)[number], is
   if (code !== 0 || version === undefined) {
     const detail = `${path} does not run: ${output.trim().split("\n")[0] ?? ""}`;
     return [isConfigured ? failure(name, detail, `apt-get install --reinstall ${name}`) : warning(name, detail)];
+  }
+  if (name === "runsc" && !(await host.run(path, ["help", "run"])).output.includes("pass-fd")) {
+    const detail = `${version} at ${path} is too old: it hands on no descriptors (--pass-fd)`;
+    return [isConfigured ? failure(name, detail, newerRunsc) : warning(name, detail)];
   }
   const { mode } = cgroupView(host);
   const detail = `${version} at ${path}${isConfigured ? ", makes the sandboxes" : ""}`;
