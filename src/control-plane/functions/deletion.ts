@@ -58,9 +58,9 @@ export class Deletion {
     if (referencedBy.length > 0) throw versionHasAliases(referencedBy);
   }
 
-  /** As AWS does, an alias that is not there is deleted too. */
+  /** As AWS does, an alias that is not there is deleted too. Throws ResourceNotFoundException of the function. */
   async deleteAlias(scope: Scope, name: string, alias: string): Promise<void> {
-    if ((await this.#store.find(scope, name)) === undefined) return;
+    await this.#store.get(scope, name);
     if ((await this.#aliases.find(scope, name, alias)) === undefined) return;
     await this.#removeQualifier(scope, name, alias);
   }
