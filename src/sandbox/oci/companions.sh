@@ -5,6 +5,7 @@
 # Usage: companions "HIDDEN_VARIABLE ..." COUNT PROGRAM... COMMAND ARGUMENT...
 # Descriptors: 0 brings the order to start the command (a line), 1 to 3 are the command's own, 4 takes notices of what ended
 # ("NUMBER STATUS" or "command STATUS", a line each), 5 is the companions' output.
+# What the shell itself has to say, such as how a child ended, is nobody's output.
 # Signals: TERM is handed on to the command, USR2 kills it.
 
 # The OCI runtime takes HOME from the user's entry when nobody sets it; Lambda has none.
@@ -15,15 +16,17 @@ count=$2
 shift 2
 command=
 
-trap '[ -z "$command" ] || kill -TERM "$command" 2>/dev/null' TERM
-trap '[ -z "$command" ] || kill -KILL "$command" 2>/dev/null' USR2
+exec 6>&2 2>/dev/null
+
+trap '[ -z "$command" ] || kill -TERM "$command"' TERM
+trap '[ -z "$command" ] || kill -KILL "$command"' USR2
 
 number=0
 while [ "$number" -lt "$count" ]; do
   (
     # Each name is a variable's: split here on purpose.
     unset $hidden
-    "$1" </dev/null >&5 2>&5 3>&- 4>&- 5>&-
+    "$1" </dev/null >&5 2>&5 3>&- 4>&- 5>&- 6>&-
     echo "$number $?" >&4
   ) &
   shift
@@ -33,13 +36,13 @@ done
 # Without a reader at its other end the order will never come.
 read -r _ || exit 1
 
-"$@" </dev/null 4>&- 5>&- &
+"$@" </dev/null 2>&6 4>&- 5>&- 6>&- &
 command=$!
 # A signal interrupts the wait; what has ended is waited for once, and is then no process any more.
 while :; do
   wait "$command"
   status=$?
-  kill -0 "$command" 2>/dev/null || break
+  kill -0 "$command" || break
 done
 trap '' TERM USR2
 command=
