@@ -213,6 +213,17 @@ test("a report in the text format is Lambda's REPORT line, with a status only wh
   assert.equal(render({ ...report, status: "error", errorType: "TypeError" }), `${start}\n`);
 });
 
+test("a report of a traced invocation names its trace, on a line of the same event", () => {
+  const render = (traceId: string): string => renderRecord(testSpec(), { ...report, traceId }, nowMs).join("");
+  const root = "1-5759e988-bd862e3fe1be46a994272793";
+
+  assert.match(
+    render(`Root=${root};Parent=53995c3f42cd8ad8;Sampled=1`),
+    new RegExp(`^REPORT .*\\t\\nXRAY TraceId: ${root}\\tSegmentId: 53995c3f42cd8ad8\\tSampled: true\\t\\n$`),
+  );
+  assert.doesNotMatch(render(`Root=${root};Parent=53995c3f42cd8ad8;Sampled=0`), /XRAY/);
+});
+
 function recordsAt(systemLevel: "DEBUG" | "INFO" | "WARN", record: PlatformRecord): unknown[] {
   const logging = { ...testSpec().logging, format: "JSON", systemLevel } as const;
   return renderRecord(testSpec({ logging }), record, nowMs).map((line) => JSON.parse(line) as unknown);

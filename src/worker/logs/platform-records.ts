@@ -143,11 +143,17 @@ function renderText(source: RecordSource, record: PlatformRecord): readonly stri
       ];
       if (record.initDurationMs !== undefined) fields.push(`Init Duration: ${record.initDurationMs.toFixed(2)} ms`);
       fields.push(isPlatformFailure(record) ? statusText(record) : "");
-      return [`${fields.join("\t")}\n`];
+      return [`${fields.join("\t")}\n${traceLine(record.traceId)}`];
     }
     default:
       return unreachable(record);
   }
+}
+
+/** Part of the report of an invocation that is traced; empty for any other. */
+function traceLine(traceId = ""): string {
+  const trace = /^Root=([^;]+);Parent=([^;]+);Sampled=1(?:;|$)/.exec(traceId);
+  return trace === null ? "" : `XRAY TraceId: ${trace[1]}\tSegmentId: ${trace[2]}\tSampled: true\t\n`;
 }
 
 /** A name is a tenant's text: it must not begin a line of its own. */
