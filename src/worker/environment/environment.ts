@@ -20,21 +20,16 @@ import type {
 import type { ShutdownReason } from "../extensions/wire.ts";
 import type { EnvironmentLog } from "../logs/environment-log.ts";
 import { closeBooks, closeRuntime } from "./books.ts";
-import { exitErrorType, exitFailure, extensionFailure, timeoutFailure, type Failure } from "./failures.ts";
+import { endReason, failureOf, startFailure, timeoutFailure, type Failure } from "./failures.ts";
 import { InitPhase, initOutcome, type InitOutcome } from "./init-phase.ts";
 import { transition, type Command, type LifeEvent, type Phase } from "./life-cycle.ts";
+import { MemoryPeak } from "./memory-peak.ts";
 import { Rest } from "./rest.ts";
 import { RunningInvocation } from "./running-invocation.ts";
 import { RuntimeSlot, type RuntimeSource } from "./runtime-slot.ts";
 
 /** How long a caller waits, after the response, for the runtime to be ready again. */
 export const responseLingerMsMax = 3;
-/**
- * Reading a cgroup costs as much as a third of a short invocation. The figure of an invocation that follows another
- * within this time is as old as that: the peak only ever rises, so the next report has it.
- */
-const memoryReadIntervalMs = 50;
-
 export interface EnvironmentOptions {
   readonly spec: EnvironmentSpec;
   readonly clock: Clock;
@@ -67,8 +62,7 @@ export class Environment {
   /** What extensions are told when their process ends; undefined when there is no time for that. */
   #shutdownReason: ShutdownReason | undefined = "spindown";
   #invocations = 0;
-  #peakMemoryBytes = 0;
-  #memoryReadAtMs = -Infinity;
+  readonly #memory: MemoryPeak;
 
   constructor(options: EnvironmentOptions) {
     const { spec, clock, log, runtimes, report } = options;
@@ -77,6 +71,7 @@ export class Environment {
     this.#log = log;
     this.#createdAtMs = clock.now();
     this.#init = new InitPhase(clock, log);
+    this.#memory = new MemoryPeak(clock);
     this.#rest = new Rest(clock, () => {
       if (this.#phase === "idle") this.#slot.process?.freeze();
     });
@@ -165,7 +160,7 @@ export class Environment {
         void this.#announceUnready();
         return;
       case "fail-creation":
-        return this.#creation.reject(this.#startFailure());
+        return this.#creation.reject(startFailure(this.#options.spec.id, this.#slot.end));
       case "deliver":
         return this.#deliver();
       case "restart":
@@ -197,7 +192,7 @@ export class Environment {
         return;
       case "tell-gone":
         this.#shutdownReason &&= "failure";
-        return this.#options.onGone(this.#endReason());
+        return this.#options.onGone(endReason(this.#slot.end));
       case "end":
         this.#log.flush();
         this.#options.onEnd();
@@ -269,14 +264,9 @@ export class Environment {
     this.#timeoutFailure = undefined;
   }
 
-  /** Why the runtime did not do its work to the end. */
+  /** Why the runtime or an extension did not do its work to the end. */
   #failure(): Failure {
-    const { initFailure, extensionFailure: extension, exit } = this.#slot.end;
-    const { requestId } = this.#running().invocation;
-    if (this.#timeoutFailure !== undefined) return this.#timeoutFailure;
-    if (initFailure !== undefined) return { status: "error", ...initFailure };
-    if (extension !== undefined) return extensionFailure(requestId, extension);
-    return exitFailure(requestId, exit ?? { kind: "destroyed" });
+    return this.#timeoutFailure ?? failureOf(this.#running().invocation.requestId, this.#slot.end);
   }
 
   /** An invocation that was delivered may have run; any other has not. */
@@ -287,7 +277,7 @@ export class Environment {
     current.abandon(
       current.isAnnounced
         ? new UnavailableError("worker-gone", `environment ${id} was destroyed while it ran an invocation`)
-        : this.#startFailure(),
+        : startFailure(id, this.#slot.end),
     );
   }
 
@@ -308,22 +298,15 @@ export class Environment {
   #report(): void {
     const current = this.#running();
     this.#current = undefined;
-    this.#readMemory();
+    // A runtime that is about to be removed cannot be asked later.
+    this.#memory.read(this.#slot.process, this.#phase === "idle" ? "now-and-then" : "always");
     if (!current.isAnnounced) this.#endInit(current.outcome);
     this.#announce(current);
     const initDurationMs = this.#initDurationMs;
     this.#initDurationMs = undefined;
-    const peakMemoryBytes = this.#peakMemoryBytes;
+    const peakMemoryBytes = this.#memory.bytes;
     const figures = closeBooks(this.#options.spec, this.#log, current, { initDurationMs, peakMemoryBytes });
     current.report({ ...figures, environment: this.#phase === "stopping" ? "gone" : "idle" });
-  }
-
-  #readMemory(): void {
-    const nowMs = this.#clock.monotonicMs();
-    // A runtime that is about to be removed cannot be asked later.
-    if (this.#phase === "idle" && nowMs - this.#memoryReadAtMs < memoryReadIntervalMs) return;
-    this.#memoryReadAtMs = nowMs;
-    this.#peakMemoryBytes = Math.max(this.#peakMemoryBytes, this.#slot.process?.peakMemoryBytes() ?? 0);
   }
 
   async #release(): Promise<void> {
@@ -331,22 +314,6 @@ export class Environment {
     this.#init.stop();
     await this.#slot.release(this.#shutdownReason);
     this.#apply("released");
-  }
-
-  #startFailure(): UnavailableError {
-    const { id } = this.#options.spec;
-    const { startError } = this.#slot.end;
-    if (startError === undefined) return new UnavailableError("closing", `environment ${id} was destroyed`);
-    if (startError instanceof UnavailableError) return startError;
-    return new UnavailableError("no-capacity", `the sandbox of environment ${id} could not be started`, {
-      cause: startError,
-    });
-  }
-
-  #endReason(): string {
-    const { exit, extensionFailure: extension } = this.#slot.end;
-    if (extension !== undefined) return extension.errorType;
-    return exit === undefined ? "Sandbox.Failure" : exitErrorType(exit);
   }
 
   #running(): RunningInvocation {

@@ -2,9 +2,11 @@
  * How an invocation fails when its runtime does, in Lambda's words: the error type that goes to the report, the payload
  * that goes to the caller, and the line that goes to the log.
  */
+import { UnavailableError } from "../../core/errors.ts";
 import { unreachable } from "../../core/invariant.ts";
 import type { SandboxExit } from "../../sandbox/contract.ts";
 import type { ExtensionFailure } from "../extensions/extensions.ts";
+import type { RuntimeFailure } from "../runtime-api/session.ts";
 
 export interface Failure {
   readonly status: "error" | "timeout";
@@ -24,7 +26,37 @@ export function timeoutFailure(requestId: string, timeoutMs: number, nowMs: numb
   };
 }
 
-export function exitFailure(requestId: string, exit: SandboxExit): Failure {
+/** How a runtime ended, as far as it did. */
+export interface RuntimeEnd {
+  readonly exit?: SandboxExit;
+  readonly initFailure?: RuntimeFailure;
+  readonly extensionFailure?: ExtensionFailure;
+  readonly startError?: unknown;
+}
+
+/** What the invocation's caller is told of it. */
+export function failureOf(requestId: string, end: RuntimeEnd): Failure {
+  if (end.initFailure !== undefined) return { status: "error", ...end.initFailure };
+  if (end.extensionFailure !== undefined) return extensionFailure(requestId, end.extensionFailure);
+  return exitFailure(requestId, end.exit ?? { kind: "destroyed" });
+}
+
+/** What the owner is told of an environment that ended by itself. */
+export function endReason({ exit, extensionFailure: extension }: RuntimeEnd): string {
+  if (extension !== undefined) return extension.errorType;
+  return exit === undefined ? "Sandbox.Failure" : exitErrorType(exit);
+}
+
+/** Why nothing ran in an environment. */
+export function startFailure(environmentId: string, { startError }: RuntimeEnd): UnavailableError {
+  if (startError === undefined) return new UnavailableError("closing", `environment ${environmentId} was destroyed`);
+  if (startError instanceof UnavailableError) return startError;
+  return new UnavailableError("no-capacity", `the sandbox of environment ${environmentId} could not be started`, {
+    cause: startError,
+  });
+}
+
+function exitFailure(requestId: string, exit: SandboxExit): Failure {
   const errorType = exitErrorType(exit);
   const message = `RequestId: ${requestId} Error: ${exitReason(exit)}`;
   return {
@@ -35,7 +67,7 @@ export function exitFailure(requestId: string, exit: SandboxExit): Failure {
   };
 }
 
-export function extensionFailure(requestId: string, { errorType, reason }: ExtensionFailure): Failure {
+function extensionFailure(requestId: string, { errorType, reason }: ExtensionFailure): Failure {
   const message = `RequestId: ${requestId} Error: ${reason}`;
   return {
     status: "error",

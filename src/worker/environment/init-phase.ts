@@ -7,8 +7,7 @@ import type { EnvironmentSpec } from "../contract.ts";
 import type { ExtensionInfo } from "../extensions/extensions.ts";
 import type { EnvironmentLog } from "../logs/environment-log.ts";
 import type { InitPhase as PhaseName, Status } from "../logs/platform-records.ts";
-import type { RuntimeEnd } from "./runtime-slot.ts";
-import { exitErrorType } from "./failures.ts";
+import { exitErrorType, type RuntimeEnd } from "./failures.ts";
 
 /** Lambda's limit for the init phase. */
 export const initTimeoutMs = 10_000;

@@ -3,13 +3,13 @@
  * silenced at once and removed in the background; the next one starts when it is gone. Only the current runtime is heard.
  */
 import type { Clock } from "../../core/clock.ts";
-import type { SandboxExit, TmpVolume } from "../../sandbox/contract.ts";
+import type { TmpVolume } from "../../sandbox/contract.ts";
 import type { ColdStartPhases, EnvironmentSpec } from "../contract.ts";
-import type { ExtensionFailure } from "../extensions/extensions.ts";
 import type { TelemetrySubscriber } from "../extensions/telemetry-subscriber.ts";
 import type { ShutdownReason } from "../extensions/wire.ts";
 import type { OutputSink } from "../logs/output-reader.ts";
-import type { RuntimeFailure, RuntimeResult } from "../runtime-api/session.ts";
+import type { RuntimeResult } from "../runtime-api/session.ts";
+import type { RuntimeEnd } from "./failures.ts";
 import type { ProcessListener, RuntimeProcess } from "./runtime-process.ts";
 
 /** The cgroup is written when the first invocation is under way, not before it. */
@@ -53,14 +53,6 @@ export interface RuntimeSlotOptions {
   readonly onSubscription: (subscriber: TelemetrySubscriber) => void;
   /** For the owner's log. */
   readonly report: (text: string) => void;
-}
-
-/** How the current runtime ended, as far as it did. */
-export interface RuntimeEnd {
-  readonly exit?: SandboxExit;
-  readonly initFailure?: RuntimeFailure;
-  readonly extensionFailure?: ExtensionFailure;
-  readonly startError?: unknown;
 }
 
 export class RuntimeSlot {
