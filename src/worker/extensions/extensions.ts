@@ -130,7 +130,7 @@ export class Extensions {
     const extension = this.#byId.get(id);
     if (extension === undefined) return unknownIdentifier(id);
     const refusal = extension.next(response);
-    if (refusal === undefined && this.#working.delete(extension)) this.#whenAllAreDone(() => this.#tell("onDone"));
+    if (refusal === undefined && this.#working.delete(extension) && this.#isOver()) this.#tell("onDone");
     return refusal;
   }
 
@@ -163,16 +163,13 @@ export class Extensions {
   runtimeDone(): boolean {
     this.#isRuntimeDone = true;
     this.#isRegistrationOpen = false;
-    let isEverybodyDone = false;
-    this.#whenAllAreDone(() => {
-      isEverybodyDone = true;
-    });
-    return isEverybodyDone;
+    return this.#isOver();
   }
 
   /** Tells those who listen of an invocation; returns how many. */
   invoke(event: RuntimeEvent): number {
     this.#isRuntimeDone = false;
+    if (this.#byId.size === 0) return 0;
     const { deadlineMs, requestId, invokedFunctionArn, traceId } = event;
     const listening = [...this.#byId.values()].filter((extension) => extension.listensTo("INVOKE"));
     for (const extension of listening) this.#working.add(extension);
@@ -206,10 +203,11 @@ export class Extensions {
     this.#byId.set(extension.id, extension);
   }
 
-  #whenAllAreDone(act: () => void): void {
-    if (!this.#isRuntimeDone || this.#working.size > 0) return;
+  /** The init phase, or the invocation. */
+  #isOver(): boolean {
+    if (!this.#isRuntimeDone || this.#working.size > 0) return false;
     this.#isInitOver = true;
-    act();
+    return true;
   }
 
   #fail(errorType: ExtensionFailure["errorType"], reason: string): void {

@@ -55,7 +55,8 @@ class HttpDelivery implements Delivery {
       maxHeaderSize: answerHeaderBytesMax,
       signal,
     });
-    request.once("error", reject);
+    // More than one may come of one request.
+    request.on("error", reject);
     request.once("close", () => {
       socket.destroy();
       resolve(false);

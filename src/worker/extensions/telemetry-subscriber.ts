@@ -122,7 +122,7 @@ export class TelemetrySubscriber {
   }
 
   async #deliver(events: readonly string[], signal: AbortSignal): Promise<void> {
-    const isTaken = await this.#options.delivery.send(events, signal).catch(() => false);
+    const isTaken = await this.#try(events, signal);
     const batch = this.#batch;
     this.#attempt?.timer?.cancel();
     this.#attempt = undefined;
@@ -140,6 +140,15 @@ export class TelemetrySubscriber {
       this.#dropped = { records: records + batch.events.length, bytes: bytes + batch.bytes };
     } else this.#tellDropped();
     this.#goOn();
+  }
+
+  /** Nobody listens, or whoever does breaks off: both are the subscriber's affair. */
+  async #try(events: readonly string[], signal: AbortSignal): Promise<boolean> {
+    try {
+      return await this.#options.delivery.send(events, signal);
+    } catch {
+      return false;
+    }
   }
 
   /** What has gathered meanwhile waits no longer than anything else. */
