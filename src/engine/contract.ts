@@ -86,10 +86,24 @@ export interface QueueMessage {
   readonly body: Uint8Array;
   readonly attributes: Readonly<Record<string, unknown>>;
   readonly group?: string;
+  /** Rises from each message sent to the queue to the next, not always by one. */
+  readonly sequence: number;
   readonly sentAtMs: number;
   readonly firstReceivedAtMs: number;
   /** 1 on the first receive. */
   readonly receiveCount: number;
+}
+
+export interface SentMessage {
+  readonly id: string;
+  /** Of a message that was dropped as a duplicate, the first's. */
+  readonly sequence: number;
+  readonly deduplicated: boolean;
+}
+
+export interface ReceiptOptions {
+  /** A receipt is stale as soon as its visibility time is over, not only once the message is received again. */
+  readonly whileInFlight?: boolean;
 }
 
 export interface QueueStats {
@@ -107,7 +121,7 @@ export interface QueueStats {
  */
 export interface Queue {
   /** All or none. */
-  send(messages: readonly QueueMessageInput[]): Promise<{ readonly id: string; readonly deduplicated: boolean }[]>;
+  send(messages: readonly QueueMessageInput[]): Promise<SentMessage[]>;
   /** Waits up to `waitMs` for at least one; an aborted wait resolves with none. Wakes on arrival, not on a tick. */
   receive(options: {
     readonly max: number;
@@ -116,10 +130,15 @@ export interface Queue {
     readonly signal?: AbortSignal;
   }): Promise<QueueMessage[]>;
   /** Each answer says whether the receipt was still good. */
-  delete(receipts: readonly string[]): Promise<boolean[]>;
+  delete(receipts: readonly string[], options?: ReceiptOptions): Promise<boolean[]>;
   /** Counts from now; 0 makes the message visible at once. */
-  changeVisibility(receipt: string, visibilityMs: number): Promise<boolean>;
+  changeVisibility(receipt: string, visibilityMs: number, options?: ReceiptOptions): Promise<boolean>;
   purge(): Promise<void>;
+  /**
+   * Drops messages in the order sent, in flight or not, up to the first that was sent at `sentBeforeMs` or later, and
+   * at most `max`. Answers how many.
+   */
+  expire(sentBeforeMs: number, max: number): Promise<number>;
   stats(): Promise<QueueStats>;
 }
 

@@ -9,8 +9,11 @@ export const documentBytesMax = 1_048_576;
 export const keyBytesMax = 2048;
 /** A queue message's body; the largest of SQS and of an asynchronous invocation. */
 export const bodyBytesMax = 1_048_576;
-/** A queue message's attributes as JSON, in bytes. */
-export const attributesBytesMax = 262_144;
+/**
+ * A queue message's attributes as JSON, in bytes: those of an SQS message of 1 MiB that consists of them, with every
+ * character escaped, and what Hearth notes besides.
+ */
+export const attributesBytesMax = 2_162_688;
 /** A group or a deduplication id, in bytes of UTF-8; SQS allows 128. */
 export const labelBytesMax = 1024;
 /** A stream entry's data. */

@@ -48,6 +48,9 @@ export const stateSchema: Schema = {
     /* Statistics of a queue that do not count its messages each time. */
     `ALTER TABLE queue ADD COLUMN messages INTEGER NOT NULL DEFAULT 0;
      UPDATE queue SET messages = (SELECT count(*) FROM message WHERE message.queue = queue.id);`,
+
+    /* What is answered for a duplicate. */
+    `ALTER TABLE dedup ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0;`,
   ],
 };
 

@@ -4,7 +4,16 @@
  */
 import { UnavailableError } from "../../core/errors.ts";
 import type { Clock } from "../../core/clock.ts";
-import type { Key, Queue, QueueMessage, QueueMessageInput, Queues, QueueStats } from "../contract.ts";
+import type {
+  Key,
+  Queue,
+  QueueMessage,
+  QueueMessageInput,
+  Queues,
+  QueueStats,
+  ReceiptOptions,
+  SentMessage,
+} from "../contract.ts";
 import { QueueRemovedError } from "../errors.ts";
 import { decodeKey, encodeKey, rangeOfPrefix } from "../keys.ts";
 import * as limits from "../limits.ts";
@@ -70,7 +79,7 @@ class FrontQueue implements Queue {
     this.#arrivals = new Arrivals(parts.clock);
   }
 
-  async send(messages: readonly QueueMessageInput[]): Promise<{ id: string; deduplicated: boolean }[]> {
+  async send(messages: readonly QueueMessageInput[]): Promise<SentMessage[]> {
     this.#parts.lifetime.requireOpen();
     limits.requireAtMost("a send", messages.length, limits.batchItemsMax, "messages");
     const inputs = messages.map((message) => this.#toInput(message));
@@ -117,19 +126,20 @@ class FrontQueue implements Queue {
     }
   }
 
-  async delete(receipts: readonly string[]): Promise<boolean[]> {
+  async delete(receipts: readonly string[], options?: ReceiptOptions): Promise<boolean[]> {
     this.#parts.lifetime.requireOpen();
     limits.requireAtMost("a delete", receipts.length, limits.batchItemsMax, "receipts");
-    const deleted = found(await this.#parts.store.delete({ queue: this.#id, receipts: receipts.map(parseReceipt) }));
+    const input = { queue: this.#id, receipts: receipts.map(parseReceipt), ...this.#inFlight(options) };
+    const deleted = found(await this.#parts.store.delete(input));
     this.#arrivals.signal();
     return deleted;
   }
 
-  async changeVisibility(receipt: string, visibilityMs: number): Promise<boolean> {
+  async changeVisibility(receipt: string, visibilityMs: number, options?: ReceiptOptions): Promise<boolean> {
     this.#parts.lifetime.requireOpen();
     limits.requireNonNegative("visibilityMs", visibilityMs);
     const visibleAtMs = this.#parts.clock.now() + visibilityMs;
-    const input = { queue: this.#id, receipt: parseReceipt(receipt), visibleAtMs };
+    const input = { queue: this.#id, receipt: parseReceipt(receipt), visibleAtMs, ...this.#inFlight(options) };
     const isChanged = found(await this.#parts.store.changeVisibility(input));
     this.#arrivals.signal();
     return isChanged;
@@ -140,6 +150,16 @@ class FrontQueue implements Queue {
     found(await this.#parts.store.purge({ queue: this.#id }));
   }
 
+  async expire(sentBeforeMs: number, max: number): Promise<number> {
+    this.#parts.lifetime.requireOpen();
+    limits.requireNonNegative("sentBeforeMs", sentBeforeMs);
+    limits.requireCount("max", max, limits.batchItemsMax);
+    const expired = found(await this.#parts.store.expire({ queue: this.#id, sentBeforeMs, max }));
+    // What was held back by its group may be free now.
+    if (expired > 0) this.#arrivals.signal();
+    return expired;
+  }
+
   async stats(): Promise<QueueStats> {
     this.#parts.lifetime.requireOpen();
     return found(await this.#parts.store.stats({ queue: this.#id, nowMs: this.#parts.clock.now() }));
@@ -148,6 +168,10 @@ class FrontQueue implements Queue {
   /** Lets the waiting receivers find out. */
   removed(): void {
     this.#arrivals.signalAll();
+  }
+
+  #inFlight({ whileInFlight = false }: ReceiptOptions = {}): { readonly inFlightAtMs?: number } {
+    return whileInFlight ? { inFlightAtMs: this.#parts.clock.now() } : {};
   }
 
   #toInput(message: QueueMessageInput): MessageInput {
@@ -173,10 +197,10 @@ function found<T>(answer: T | undefined): T {
 }
 
 function toMessage(stored: StoredMessage): QueueMessage {
-  const { sequence, attributes, ...message } = stored;
+  const { attributes, ...message } = stored;
   return {
     ...message,
-    receipt: `${sequence}.${stored.receiveCount}`,
+    receipt: `${stored.sequence}.${stored.receiveCount}`,
     attributes: JSON.parse(attributes) as Record<string, unknown>,
   };
 }

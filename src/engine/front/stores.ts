@@ -5,6 +5,7 @@
  *
  * `undefined` in place of a queue operation's answer means that the queue was removed.
  */
+import type { SentMessage } from "../contract.ts";
 import type { KeyRange } from "../keys.ts";
 
 export interface StoredRecord {
@@ -79,7 +80,7 @@ export interface QueueStore {
     readonly queue: number;
     readonly nowMs: number;
     readonly messages: readonly MessageInput[];
-  }): { readonly id: string; readonly deduplicated: boolean }[] | undefined;
+  }): SentMessage[] | undefined;
   /** `nextDueAtMs`: when the first message that is invisible now, and not held back by its group, becomes visible. */
   receive(input: {
     readonly queue: number;
@@ -87,13 +88,20 @@ export interface QueueStore {
     readonly max: number;
     readonly visibilityMs: number;
   }): { readonly messages: StoredMessage[]; readonly nextDueAtMs?: number } | undefined;
-  delete(input: { readonly queue: number; readonly receipts: readonly Receipt[] }): boolean[] | undefined;
+  /** Receipts of messages that are visible at `inFlightAtMs` are stale. */
+  delete(input: {
+    readonly queue: number;
+    readonly receipts: readonly Receipt[];
+    readonly inFlightAtMs?: number;
+  }): boolean[] | undefined;
   changeVisibility(input: {
     readonly queue: number;
     readonly receipt: Receipt;
     readonly visibleAtMs: number;
+    readonly inFlightAtMs?: number;
   }): boolean | undefined;
   purge(input: { readonly queue: number }): true | undefined;
+  expire(input: { readonly queue: number; readonly sentBeforeMs: number; readonly max: number }): number | undefined;
   stats(input: { readonly queue: number; readonly nowMs: number }): QueueCounts | undefined;
 }
 
@@ -156,6 +164,7 @@ export const queueMethods = [
   "delete",
   "changeVisibility",
   "purge",
+  "expire",
   "stats",
 ] as const satisfies (keyof QueueStore)[];
 export const streamMethods = [

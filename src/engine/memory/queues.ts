@@ -1,4 +1,5 @@
 /** Queues in arrays, in the order sent. A receive looks at every message of its queue: made for tests, not for load. */
+import type { SentMessage } from "../contract.ts";
 import type { MessageInput, QueueCounts, QueueStore, Receipt, StoredMessage } from "../front/stores.ts";
 import { compareText, isInRange, type KeyRange } from "../keys.ts";
 import { answerBytesMax } from "../limits.ts";
@@ -15,7 +16,7 @@ interface MemoryQueue {
   readonly name: string;
   readonly dedupWindowMs: number;
   messages: Message[];
-  readonly dedup: Map<string, { readonly id: string; readonly expiresAtMs: number }>;
+  readonly dedup: Map<string, { readonly id: string; readonly sequence: number; readonly expiresAtMs: number }>;
 }
 
 export class MemoryQueues implements QueueStore {
@@ -45,26 +46,22 @@ export class MemoryQueues implements QueueStore {
     return [...this.#ids.keys()].filter((name) => isInRange(name, range)).toSorted(compareText);
   }
 
-  send(input: Parameters<QueueStore["send"]>[0]): { id: string; deduplicated: boolean }[] | undefined {
+  send(input: Parameters<QueueStore["send"]>[0]): SentMessage[] | undefined {
     const queue = this.#queues.get(input.queue);
     return queue && input.messages.map((message) => this.#sendOne(queue, message, input.nowMs));
   }
 
-  #sendOne(
-    queue: MemoryQueue,
-    { delayMs, dedupId, ...message }: MessageInput,
-    nowMs: number,
-  ): { id: string; deduplicated: boolean } {
+  #sendOne(queue: MemoryQueue, { delayMs, dedupId, ...message }: MessageInput, nowMs: number): SentMessage {
+    const sequence = ++this.#lastSequence;
     if (dedupId !== undefined) {
       for (const [known, { expiresAtMs }] of queue.dedup) if (expiresAtMs <= nowMs) queue.dedup.delete(known);
       const first = queue.dedup.get(dedupId);
-      if (first) return { id: first.id, deduplicated: true };
-      queue.dedup.set(dedupId, { id: message.id, expiresAtMs: nowMs + queue.dedupWindowMs });
+      if (first) return { id: first.id, sequence: first.sequence, deduplicated: true };
+      queue.dedup.set(dedupId, { id: message.id, sequence, expiresAtMs: nowMs + queue.dedupWindowMs });
     }
-    const sequence = ++this.#lastSequence;
     const times = { sentAtMs: nowMs, visibleAtMs: nowMs + delayMs, firstReceivedAtMs: undefined };
     queue.messages.push({ ...message, ...times, sequence, receiveCount: 0 });
-    return { id: message.id, deduplicated: false };
+    return { id: message.id, sequence, deduplicated: false };
   }
 
   receive(input: Parameters<QueueStore["receive"]>[0]): ReturnType<QueueStore["receive"]> {
@@ -90,7 +87,7 @@ export class MemoryQueues implements QueueStore {
     return (
       queue?.messages &&
       input.receipts.map((receipt) => {
-        const message = find(queue, receipt);
+        const message = find(queue, receipt, input.inFlightAtMs);
         if (message) queue.messages = queue.messages.filter((other) => other !== message);
         return message !== undefined;
       })
@@ -100,7 +97,7 @@ export class MemoryQueues implements QueueStore {
   changeVisibility(input: Parameters<QueueStore["changeVisibility"]>[0]): boolean | undefined {
     const queue = this.#queues.get(input.queue);
     if (!queue) return undefined;
-    const message = find(queue, input.receipt);
+    const message = find(queue, input.receipt, input.inFlightAtMs);
     if (message) message.visibleAtMs = input.visibleAtMs;
     return message !== undefined;
   }
@@ -110,6 +107,15 @@ export class MemoryQueues implements QueueStore {
     if (!queue) return undefined;
     queue.messages = [];
     return true;
+  }
+
+  expire({ queue: id, sentBeforeMs, max }: Parameters<QueueStore["expire"]>[0]): number | undefined {
+    const queue = this.#queues.get(id);
+    if (!queue) return undefined;
+    const young = queue.messages.findIndex(({ sentAtMs }) => sentAtMs >= sentBeforeMs);
+    const expired = Math.min(young < 0 ? queue.messages.length : young, max);
+    queue.messages = queue.messages.slice(expired);
+    return expired;
   }
 
   stats({ queue: id, nowMs }: Parameters<QueueStore["stats"]>[0]): QueueCounts | undefined {
@@ -156,10 +162,13 @@ function visibleFront(head: Message, followers: readonly Message[] | undefined, 
   return [head].concat(blocked < 0 ? followers : followers.slice(0, blocked));
 }
 
-function find(queue: MemoryQueue, receipt: Receipt): Message | undefined {
+function find(queue: MemoryQueue, receipt: Receipt, inFlightAtMs = -Infinity): Message | undefined {
   return queue.messages.find(
-    ({ sequence, receiveCount }) =>
-      sequence === receipt.sequence && receiveCount === receipt.receiveCount && receiveCount > 0,
+    ({ sequence, receiveCount, visibleAtMs }) =>
+      sequence === receipt.sequence &&
+      receiveCount === receipt.receiveCount &&
+      receiveCount > 0 &&
+      visibleAtMs > inFlightAtMs,
   );
 }
 

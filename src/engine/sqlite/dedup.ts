@@ -17,26 +17,29 @@ export class Dedup {
       `SELECT queue, dedup_id FROM dedup WHERE expires_at_ms <= ? ORDER BY expires_at_ms LIMIT ${expiredDroppedPerSend}`,
     );
     this.#drop = database.prepare("DELETE FROM dedup WHERE queue = ? AND dedup_id = ?");
-    this.#first = database.prepare("SELECT id FROM dedup WHERE queue = ? AND dedup_id = ? AND expires_at_ms > ?");
+    this.#first = database.prepare(
+      "SELECT id, sequence FROM dedup WHERE queue = ? AND dedup_id = ? AND expires_at_ms > ?",
+    );
     this.#add = database.prepare(
-      "INSERT OR REPLACE INTO dedup (queue, dedup_id, id, expires_at_ms) VALUES (?, ?, ?, ?)",
+      "INSERT OR REPLACE INTO dedup (queue, dedup_id, id, sequence, expires_at_ms) VALUES (?, ?, ?, ?, ?)",
     );
   }
 
-  /** The id of the message that came first with this deduplication id: the given one if none did. */
+  /** The message that came first with this deduplication id; undefined when it is the given one. */
   firstOf(message: {
     readonly queue: number;
     readonly dedupId: string;
     readonly id: string;
+    readonly sequence: number;
     readonly nowMs: number;
     readonly dedupWindowMs: number;
-  }): string {
-    const { queue, dedupId, id, nowMs } = message;
+  }): { readonly id: string; readonly sequence: number } | undefined {
+    const { queue, dedupId, id, sequence, nowMs } = message;
     for (const row of this.#dropExpired.all(nowMs)) this.#drop.run(row["queue"] ?? 0, row["dedup_id"] ?? "");
-    const first = this.#first.get(queue, dedupId, nowMs)?.["id"];
-    if (typeof first === "string") return first;
-    this.#add.run(queue, dedupId, id, nowMs + message.dedupWindowMs);
-    return id;
+    const first = this.#first.get(queue, dedupId, nowMs);
+    if (first) return { id: String(first["id"]), sequence: Number(first["sequence"]) };
+    this.#add.run(queue, dedupId, id, sequence, nowMs + message.dedupWindowMs);
+    return undefined;
   }
 
   forget(queue: number): void {

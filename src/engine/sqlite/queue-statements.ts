@@ -30,13 +30,16 @@ export const queueStatements = {
     RETURNING group_name, sent_at_ms, first_received_at_ms, receive_count`,
   body: "SELECT id, attributes, body FROM message_body WHERE sequence = ?",
 
-  removeMessage: `DELETE FROM message WHERE queue = ? AND sequence = ? AND receive_count = ? AND receive_count > 0
+  removeMessage: `DELETE FROM message
+    WHERE queue = ? AND sequence = ? AND receive_count = ? AND receive_count > 0 AND visible_at_ms > ?
     RETURNING group_name, is_head`,
+  oldest: "SELECT sequence, sent_at_ms FROM message NOT INDEXED WHERE queue = ? ORDER BY sequence LIMIT ?",
+  dropMessage: "DELETE FROM message WHERE queue = ? AND sequence = ? RETURNING group_name, is_head",
   removeBody: "DELETE FROM message_body WHERE sequence = ?",
   promote: `UPDATE message SET is_head = 1 WHERE queue = ? AND sequence =
     (SELECT min(sequence) FROM message INDEXED BY message_group WHERE queue = ? AND group_name = ?)`,
   changeVisibility: `UPDATE message SET visible_at_ms = ?
-    WHERE queue = ? AND sequence = ? AND receive_count = ? AND receive_count > 0`,
+    WHERE queue = ? AND sequence = ? AND receive_count = ? AND receive_count > 0 AND visible_at_ms > ?`,
   removeBodies: "DELETE FROM message_body WHERE sequence IN (SELECT sequence FROM message WHERE queue = ?)",
   removeMessages: "DELETE FROM message WHERE queue = ?",
 

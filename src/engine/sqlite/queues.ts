@@ -3,6 +3,7 @@
  * queue, so that no queue pays for another's messages, nor a receive for those that are held back.
  */
 import type { DatabaseSync } from "node:sqlite";
+import type { SentMessage } from "../contract.ts";
 import type { MessageInput, QueueCounts, QueueStore, Receipt, StoredMessage } from "../front/stores.ts";
 import type { KeyRange } from "../keys.ts";
 import { answerBytesMax } from "../limits.ts";
@@ -10,6 +11,9 @@ import type { Counter } from "./counter.ts";
 import { Dedup } from "./dedup.ts";
 import { queueStatements } from "./queue-statements.ts";
 import { prepareAll, type Prepared } from "./statements.ts";
+
+/** Before every time at which a message can become visible. */
+const anyTimeMs = -1;
 
 interface Candidate {
   readonly sequence: number;
@@ -46,7 +50,7 @@ export class SqliteQueues implements QueueStore {
     return this.#statements.listQueues.all(from, to).map((row) => String(row["name"]));
   }
 
-  send(input: Parameters<QueueStore["send"]>[0]): { id: string; deduplicated: boolean }[] | undefined {
+  send(input: Parameters<QueueStore["send"]>[0]): SentMessage[] | undefined {
     const { queue, nowMs } = input;
     const row = this.#statements.queueById.get(queue);
     if (!row) return undefined;
@@ -62,16 +66,16 @@ export class SqliteQueues implements QueueStore {
     { id, body, attributes, delayMs, group, dedupId }: MessageInput,
     nowMs: number,
     dedupWindowMs: number,
-  ): { id: string; deduplicated: boolean } {
+  ): SentMessage {
+    const sequence = this.#sequences.next();
     if (dedupId !== undefined) {
-      const first = this.#dedup.firstOf({ queue, dedupId, id, nowMs, dedupWindowMs });
-      if (first !== id) return { id: first, deduplicated: true };
+      const first = this.#dedup.firstOf({ queue, dedupId, id, sequence, nowMs, dedupWindowMs });
+      if (first) return { ...first, deduplicated: true };
     }
     const isHead = group === undefined || !this.#statements.firstOfGroup.get(queue, group);
-    const sequence = this.#sequences.next();
     this.#statements.addMessage.run(queue, sequence, group ?? null, isHead ? 1 : 0, nowMs, nowMs + delayMs);
     this.#statements.addBody.run(sequence, id, attributes, body);
-    return { id, deduplicated: false };
+    return { id, sequence, deduplicated: false };
   }
 
   receive(input: Parameters<QueueStore["receive"]>[0]): ReturnType<QueueStore["receive"]> {
@@ -115,31 +119,46 @@ export class SqliteQueues implements QueueStore {
   }
 
   delete(input: Parameters<QueueStore["delete"]>[0]): boolean[] | undefined {
-    const { queue } = input;
+    const { queue, inFlightAtMs = anyTimeMs } = input;
     if (!this.#statements.queueById.get(queue)) return undefined;
-    const deleted = input.receipts.map((receipt) => this.#deleteOne(queue, receipt));
+    const deleted = input.receipts.map(({ sequence, receiveCount }: Receipt) => {
+      const row = this.#statements.removeMessage.get(queue, sequence, receiveCount, inFlightAtMs);
+      if (row) this.#removed(queue, sequence, row);
+      return row !== undefined;
+    });
     const removed = deleted.filter(Boolean).length;
     if (removed > 0) this.#statements.count.run(-removed, queue);
     return deleted;
   }
 
-  #deleteOne(queue: number, { sequence, receiveCount }: Receipt): boolean {
-    const row = this.#statements.removeMessage.get(queue, sequence, receiveCount);
-    if (!row) return false;
+  /** What follows from a message's removal: its body goes, and the next of its group becomes its head. */
+  #removed(queue: number, sequence: number, { group_name: group, is_head: isHead }: Record<string, unknown>): void {
     this.#statements.removeBody.run(sequence);
-    const { group_name: group, is_head: isHead } = row;
     if (typeof group === "string" && isHead === 1) this.#statements.promote.run(queue, queue, group);
-    return true;
+  }
+
+  expire({ queue, sentBeforeMs, max }: Parameters<QueueStore["expire"]>[0]): number | undefined {
+    if (!this.#statements.queueById.get(queue)) return undefined;
+    let expired = 0;
+    for (const { sequence, sent_at_ms: sentAtMs } of this.#statements.oldest.all(queue, max)) {
+      if (Number(sentAtMs) >= sentBeforeMs) break;
+      const row = this.#statements.dropMessage.get(queue, Number(sequence));
+      if (row) this.#removed(queue, Number(sequence), row);
+      expired++;
+    }
+    if (expired > 0) this.#statements.count.run(-expired, queue);
+    return expired;
   }
 
   changeVisibility(input: Parameters<QueueStore["changeVisibility"]>[0]): boolean | undefined {
-    const { queue, receipt, visibleAtMs } = input;
+    const { queue, receipt, visibleAtMs, inFlightAtMs = anyTimeMs } = input;
     if (!this.#statements.queueById.get(queue)) return undefined;
     const { changes } = this.#statements.changeVisibility.run(
       visibleAtMs,
       queue,
       receipt.sequence,
       receipt.receiveCount,
+      inFlightAtMs,
     );
     return Number(changes) > 0;
   }

@@ -36,6 +36,7 @@ export function queuesContract(world: World): void {
         body: undefined,
         receipt: undefined,
         attributes: { trace: ["x", 1] },
+        sequence: sent.sequence,
         sentAtMs,
         firstReceivedAtMs: sentAtMs + 10,
         receiveCount: 1,
@@ -176,7 +177,7 @@ export function queuesContract(world: World): void {
       [false, true, false],
     );
     assert.equal(sent[1]?.id, sent[0]?.id);
-    assert.deepEqual(within, { id: sent[0]?.id, deduplicated: true });
+    assert.deepEqual(within, { ...sent[0], deduplicated: true });
     assert.equal(elsewhere?.deduplicated, false);
     assert.equal(after?.deduplicated, false);
     assert.notEqual(after?.id, sent[0]?.id);
@@ -233,6 +234,59 @@ export function queuesContract(world: World): void {
     assert.deepEqual((await again.send([{ ...bodyOf("b"), dedupId: "x" }]))[0]?.deduplicated, false);
     await assert.rejects(queue.receive({ max: 1, visibilityMs }), isRemoved);
     await queues.remove(["queue", "never", "there"]);
+  });
+
+  test("sequences rise with every message sent; a duplicate is answered with that of the first", async () => {
+    const queue = await openQueue();
+    const [first] = await queue.send([{ ...bodyOf("a"), dedupId: "x" }]);
+    const others = await queue.send([bodyOf("b"), { ...bodyOf("c"), dedupId: "x" }, bodyOf("d")]);
+
+    const [b, duplicate, d] = others;
+    assert(first && b && duplicate && d);
+    assert.deepEqual(duplicate, { ...first, deduplicated: true });
+    assert(first.sequence < b.sequence && b.sequence < d.sequence);
+    const received = await queue.receive({ max: 10, visibilityMs });
+    assert.deepEqual(
+      received.map(({ sequence }) => sequence),
+      [first.sequence, b.sequence, d.sequence],
+    );
+  });
+
+  test("a receipt can be good for the time of visibility only", async () => {
+    const queue = await openQueue();
+    await queue.send([bodyOf("a")]);
+    const [message] = await queue.receive({ max: 1, visibilityMs });
+    assert(message);
+    const { receipt } = message;
+    const whileInFlight = { whileInFlight: true };
+
+    world.clock.advance(visibilityMs - 1);
+    assert.equal(await queue.changeVisibility(receipt, 1000, whileInFlight), true);
+    world.clock.advance(1000);
+
+    assert.equal(await queue.changeVisibility(receipt, 1000, whileInFlight), false);
+    assert.deepEqual(await queue.delete([receipt], whileInFlight), [false]);
+    assert.deepEqual(await queue.delete([receipt]), [true]);
+  });
+
+  test("messages expire in the order sent, in flight or not, a bounded number at a time", async () => {
+    const queue = await openQueue();
+    await queue.send([bodyOf("a"), { ...bodyOf("b"), delayMs: 5000 }, bodyOf("c")]);
+    const [inFlight] = await queue.receive({ max: 1, visibilityMs });
+    const groupOf = { group: "g" };
+    await queue.send([{ ...bodyOf("d"), ...groupOf }]);
+    world.clock.advance(10);
+    const boundMs = world.clock.now();
+    await queue.send([{ ...bodyOf("e"), ...groupOf }, bodyOf("f")]);
+
+    assert.equal(await queue.expire(boundMs, 2), 2);
+    assert.deepEqual(await queue.delete([inFlight?.receipt ?? ""]), [false]);
+    assert.equal(await queue.expire(boundMs, 100), 2);
+    assert.equal(await queue.expire(boundMs, 100), 0);
+
+    assert.equal((await queue.stats()).visible, 2);
+    assert.deepEqual(await receive(queue), ["e", "f"]);
+    await assert.rejects(queue.expire(boundMs, 0), RangeError);
   });
 
   test("a message over 1 MiB is refused with its whole send, and a receive ends early at 8 MiB", async () => {
