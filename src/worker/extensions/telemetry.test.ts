@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { test } from "node:test";
 
 import { ManualClock } from "../../core/manual-clock.ts";
+import { renderRecord } from "../logs/platform-records.ts";
 import { testSpec } from "../testing/harness.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { parseSubscription, type Subscription } from "./subscription.ts";
@@ -257,4 +258,44 @@ test("records have the fields of the schema, by version", () => {
   });
   assert.equal(renderEvent(done, source, { api: "logs", schemaVersion: "2020-08-15" }), undefined);
   assert.match(renderEvent(done, source, { api: "logs", schemaVersion: "2021-03-18" }) ?? "", /"status":"failure"/);
+});
+
+test("extensions and subscriptions stand in the log in both formats, and a name begins no line of its own", () => {
+  const source = testSpec();
+  const json = { ...source, logging: { ...source.logging, format: "JSON" } } as const;
+  const failed = {
+    kind: "extension",
+    name: "a\nb",
+    state: "Exited",
+    events: [],
+    errorType: "Extension.Crash",
+  } as const;
+  const subscribed = { kind: "telemetrySubscription", name: "x", types: ["platform", "function"] } as const;
+
+  assert.deepEqual(renderRecord(source, failed, 0), [
+    "EXTENSION\tName: a b\tState: Exited\tEvents: []\tError Type: Extension.Crash\n",
+  ]);
+  assert.deepEqual(renderRecord(source, subscribed, 0), [
+    "TELEMETRY\tName: x\tState: Subscribed\tTypes: [Platform, Function]\n",
+  ]);
+  assert.deepEqual(
+    renderRecord(json, failed, 0).map((line) => JSON.parse(line) as unknown),
+    [
+      {
+        time: "1970-01-01T00:00:00.000Z",
+        type: "platform.extension",
+        record: { name: "a\nb", state: "Exited", events: [], errorType: "Extension.Crash" },
+      },
+    ],
+  );
+  assert.deepEqual(
+    renderRecord(json, subscribed, 0).map((line) => JSON.parse(line) as unknown),
+    [
+      {
+        time: "1970-01-01T00:00:00.000Z",
+        type: "platform.telemetrySubscription",
+        record: { name: "x", state: "Subscribed", types: ["platform", "function"] },
+      },
+    ],
+  );
 });
