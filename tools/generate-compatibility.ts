@@ -7,72 +7,19 @@
  */
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { iamModel } from "../src/aws/iam/iam-model.ts";
-import * as iamModule from "../src/aws/iam/iam-service.ts";
-import * as lambdaModule from "../src/aws/lambda/lambda-handlers.ts";
-import * as logsModule from "../src/aws/logs/logs-service.ts";
-import { lambdaModel, logsModel, stsModel } from "../src/aws/models.ts";
-import type { Handlers } from "../src/aws/service.ts";
-import * as stsModule from "../src/aws/sts/handlers.ts";
-import type { ServiceModel } from "../src/aws/wire/service-model.ts";
+import { serviceEntries, type ServiceEntry } from "./services.ts";
 
 const project = fileURLToPath(new URL("..", import.meta.url));
 export const compatibilityPath = `${project}docs/compatibility.md`;
 
-interface Entry {
-  readonly title: string;
-  readonly package: string;
-  readonly model: ServiceModel;
-  readonly handlers: Handlers;
-  readonly partial: Readonly<Record<string, string>>;
-}
-
-/** Stands for whatever handlers are built on: only the names of the handlers are read. */
-const inert = new Proxy(() => undefined, { get: () => inert, apply: () => inert }) as never;
-
-function partialOf(module: object): Readonly<Record<string, string>> {
-  return "partial" in module ? (module.partial as Readonly<Record<string, string>>) : {};
-}
-
-const iam = await iamModel();
-
-function entries(): readonly Entry[] {
-  return [
-    {
-      title: "AWS Lambda",
-      package: "@aws-sdk/client-lambda",
-      model: lambdaModel(),
-      handlers: lambdaModule.createLambdaHandlers(inert),
-      partial: partialOf(lambdaModule),
-    },
-    {
-      title: "Amazon CloudWatch Logs",
-      package: "@aws-sdk/client-cloudwatch-logs",
-      model: logsModel(),
-      handlers: logsModule.logsHandlers(inert),
-      partial: partialOf(logsModule),
-    },
-    {
-      title: "AWS Security Token Service",
-      package: "@aws-sdk/client-sts",
-      model: stsModel(),
-      handlers: stsModule.createStsHandlers(inert),
-      partial: partialOf(stsModule),
-    },
-    {
-      title: "AWS Identity and Access Management",
-      package: "@aws-sdk/client-iam",
-      model: iam,
-      handlers: iamModule.iamHandlers(inert),
-      partial: partialOf(iamModule),
-    },
-  ];
-}
-
-function section({ title, package: packageName, model, handlers, partial }: Entry): string {
+/** Throws when a table names what is not there: a handler without operation, a note without handler. */
+export function section({ title, package: packageName, model, handlers, partial }: ServiceEntry): string {
   const names = [...model.operations.keys()].toSorted();
   for (const name of [...Object.keys(handlers), ...Object.keys(partial)]) {
     if (!model.operations.has(name)) throw new Error(`${title} has no operation ${name}`);
+  }
+  for (const name of Object.keys(partial)) {
+    if (handlers[name] === undefined) throw new Error(`${title}: a note on ${name}, which has no handler`);
   }
   const rows = names.map((name) => {
     const note = partial[name] ?? "";
@@ -107,7 +54,7 @@ export function generateCompatibility(): string {
     `\`NotImplementedException\`, which names it; a service that is not in this list with status 404 and the code\n` +
     `\`UnknownOperationException\` (\`InvalidAction\` in AWS Query). Nothing is ever answered as done that was not.\n\n` +
     `Every operation of every service below is routed, decoded, checked and encoded whether it works or not: an SDK\n` +
-    `always gets an error of its own kind.\n\n${entries().map(section).join("\n")}\n${differences()}`
+    `always gets an error of its own kind.\n\n${serviceEntries().map(section).join("\n")}\n${differences()}`
   );
 }
 

@@ -3,32 +3,22 @@
  * all calls, so that `parity.test.ts` cannot play them: here each answer's call is written down.
  */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { gunzipSync } from "node:zlib";
 import { functionPartKey, type AliasRecord, type FunctionConfiguration } from "../../core/function-record.ts";
 import { ApiError } from "../../core/errors.ts";
 import { lambdaModel } from "../models.ts";
 import { context, LambdaBench } from "../../../test/support/lambda-bench.ts";
-
-interface RecordedCase {
-  readonly id: string;
-  readonly expected: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-}
+import { openRecordings } from "../../../test/support/recordings.ts";
 
 const { scope } = context();
-const directory =
-  process.env["HEARTH_PARITY_DATA"] ?? fileURLToPath(new URL("../../../../shared/parity", import.meta.url));
-const file = join(directory, "lambda.json.gz");
-const skip = existsSync(file) ? false : `no recorded answers at ${directory}`;
-const recorded = skip === false ? (JSON.parse(gunzipSync(readFileSync(file)).toString()) as RecordedCase[]) : [];
+const { skip, cases: recorded } = openRecordings("lambda");
 
-function expectedOf(name: string): RecordedCase["expected"] {
+type Answers = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+function expectedOf(name: string): Answers {
   const found = recorded.find(({ id }) => id.endsWith(`::${name}`));
   assert(found !== undefined, `no recording of ${name}`);
-  return found.expected;
+  return found.expected as Answers;
 }
 
 /** A function with versions 1 and 2, and an alias of the first. */
