@@ -146,6 +146,8 @@ export interface Sandbox {
   /** To the command (not to the sandbox's init); thaws nothing. */
   signal(signal: "SIGTERM" | "SIGKILL"): void;
   usage(): SandboxUsage;
+  /** Highest memory use since the sandbox was created: one figure of `usage`, at a fraction of its cost. */
+  memoryPeakBytes(): number;
   /** Kills everything, frozen or not, and removes every trace; keeps the `/tmp` volume if asked. */
   destroy(options?: { readonly keepTmp?: boolean }): Promise<void>;
 }

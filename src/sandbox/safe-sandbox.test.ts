@@ -31,6 +31,7 @@ function recorded(overrides: Partial<Sandbox> = {}): { readonly calls: string[];
     freeze: noted("freeze"),
     thaw: noted("thaw"),
     signal: noted("signal"),
+    memoryPeakBytes: () => 0,
     usage: () => ({ memoryBytes: 0, memoryPeakBytes: 0, cpuMs: 0, processes: 0, oomKills: 0 }),
     destroy: async () => noted("destroy")(),
     ...overrides,

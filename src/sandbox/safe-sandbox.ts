@@ -128,6 +128,10 @@ export class SafeSandbox implements Sandbox {
     this.#living().signal(signal);
   }
 
+  memoryPeakBytes(): number {
+    return this.#living().memoryPeakBytes();
+  }
+
   usage(): SandboxUsage {
     return this.#living().usage();
   }

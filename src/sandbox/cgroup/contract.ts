@@ -19,6 +19,8 @@ export interface SandboxCgroup {
   freeze(): void;
   thaw(): void;
   usage(): SandboxUsage;
+  /** The same figure as in `usage`, for whoever asks often: one read. */
+  memoryPeakBytes(): number;
   /** Host pids of everything in it. */
   processes(): number[];
   /** Sends SIGKILL to everything in it, frozen or not; whoever must be gone waits for `processes` to be empty. */

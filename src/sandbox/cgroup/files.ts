@@ -38,6 +38,27 @@ export function writeValue(path: string, value: string): void {
   }
 }
 
+/** A number that is read often: its file stays open from the first reading on. */
+export class GaugeFile {
+  readonly #path: string;
+  #fd: number | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  read(): number {
+    this.#fd ??= openSync(this.#path, "r");
+    return Number(buffer.toString("latin1", 0, readSync(this.#fd, buffer, 0, buffer.length, 0)));
+  }
+
+  /** Idempotent. */
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+}
+
 /** A file that is written often: its descriptor stays open from the first write on. */
 export class SwitchFile {
   readonly #path: string;

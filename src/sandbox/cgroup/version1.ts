@@ -52,12 +52,14 @@ class Version1Cgroup implements SandboxCgroup {
   /** What the limit files hold, so that an unchanged limit costs nothing. */
   readonly #written = new Map<string, string>();
   readonly #freezer: files.SwitchFile;
+  readonly #memoryPeak: files.GaugeFile;
   #memoryBytes = Number.POSITIVE_INFINITY;
 
   constructor(hierarchies: Hierarchies, path: string) {
     this.#hierarchies = hierarchies;
     this.ociPath = path;
     this.#freezer = new files.SwitchFile(this.#file("freezer", "freezer.state"));
+    this.#memoryPeak = new files.GaugeFile(this.#file("memory", "memory.max_usage_in_bytes"));
   }
 
   makeWith(pid: number): void {
@@ -90,11 +92,15 @@ class Version1Cgroup implements SandboxCgroup {
   usage(): SandboxUsage {
     return {
       memoryBytes: files.readNumber(this.#file("memory", "memory.usage_in_bytes")),
-      memoryPeakBytes: files.readNumber(this.#file("memory", "memory.max_usage_in_bytes")),
+      memoryPeakBytes: this.memoryPeakBytes(),
       cpuMs: files.readNumber(this.#file("cpuacct", "cpuacct.usage")) / 1e6,
       processes: files.readNumber(this.#file("pids", "pids.current")),
       oomKills: files.readField(this.#file("memory", "memory.oom_control"), "oom_kill"),
     };
+  }
+
+  memoryPeakBytes(): number {
+    return this.#memoryPeak.read();
   }
 
   processes(): number[] {
@@ -112,6 +118,7 @@ class Version1Cgroup implements SandboxCgroup {
 
   remove(): boolean {
     this.#freezer.close();
+    this.#memoryPeak.close();
     let isGone = true;
     for (const hierarchy of this.#hierarchies.all) {
       isGone = files.removeDirectory(join(hierarchy, this.ociPath)) && isGone;

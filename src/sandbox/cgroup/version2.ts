@@ -47,11 +47,13 @@ class Version2Cgroup implements SandboxCgroup {
   readonly #directory: string;
   readonly #written = new Map<string, string>();
   readonly #freezer: files.SwitchFile;
+  readonly #memoryPeak: files.GaugeFile;
 
   constructor(root: string, path: string) {
     this.ociPath = path;
     this.#directory = join(root, path);
     this.#freezer = new files.SwitchFile(this.#file("cgroup.freeze"));
+    this.#memoryPeak = new files.GaugeFile(this.#file("memory.peak"));
   }
 
   makeWith(pid: number): void {
@@ -79,15 +81,18 @@ class Version2Cgroup implements SandboxCgroup {
   }
 
   usage(): SandboxUsage {
-    const memoryBytes = files.readNumber(this.#file("memory.current"));
     return {
-      memoryBytes,
-      // Linux 5.19; before it the kernel keeps no peak, and what is used now is the best that is known.
-      memoryPeakBytes: files.unlessGone(() => files.readNumber(this.#file("memory.peak"))) ?? memoryBytes,
+      memoryBytes: this.#memoryBytes(),
+      memoryPeakBytes: this.memoryPeakBytes(),
       cpuMs: files.readField(this.#file("cpu.stat"), "usage_usec") / 1000,
       processes: files.readNumber(this.#file("pids.current")),
       oomKills: files.readField(this.#file("memory.events"), "oom_kill"),
     };
+  }
+
+  memoryPeakBytes(): number {
+    // Linux 5.19; before it the kernel keeps no peak, and what is used now is the best that is known.
+    return files.unlessGone(() => this.#memoryPeak.read()) ?? this.#memoryBytes();
   }
 
   processes(): number[] {
@@ -105,7 +110,12 @@ class Version2Cgroup implements SandboxCgroup {
 
   remove(): boolean {
     this.#freezer.close();
+    this.#memoryPeak.close();
     return files.removeDirectory(this.#directory);
+  }
+
+  #memoryBytes(): number {
+    return files.readNumber(this.#file("memory.current"));
   }
 
   #limitDisk(bytesPerSecond: number | undefined, blockDevice: string | undefined): void {

@@ -277,6 +277,10 @@ class FakeSandbox implements Sandbox {
     this.#body.signal(signal);
   }
 
+  memoryPeakBytes(): number {
+    return this.usage().memoryPeakBytes;
+  }
+
   usage(): SandboxUsage {
     return this.#body.usage();
   }

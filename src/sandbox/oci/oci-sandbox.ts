@@ -179,6 +179,10 @@ export class OciSandbox implements Sandbox {
     this.#parts.container.signal(isByProxy ? "SIGUSR2" : signal);
   }
 
+  memoryPeakBytes(): number {
+    return this.#parts.cgroup.memoryPeakBytes();
+  }
+
   usage(): SandboxUsage {
     return this.#parts.cgroup.usage();
   }

@@ -183,7 +183,7 @@ export class RuntimeProcess {
   /** Highest use since the sandbox was made, as far as it could be read. */
   peakMemoryBytes(): number {
     try {
-      this.#peakMemoryBytes = Math.max(this.#peakMemoryBytes, this.sandbox.usage().memoryPeakBytes);
+      this.#peakMemoryBytes = Math.max(this.#peakMemoryBytes, this.sandbox.memoryPeakBytes());
     } catch {
       // The sandbox ended by itself and its accounting with it: the last figure stands.
     }
