@@ -165,7 +165,8 @@ export class Channel<Incoming, Outgoing> {
     if (this.#isCorked) return;
     this.#isCorked = true;
     this.#socket.cork();
-    process.nextTick(() => {
+    // After everything that this turn of the event loop brings: a busy channel writes once for many messages.
+    setImmediate(() => {
       this.#isCorked = false;
       this.#socket.uncork();
     });
