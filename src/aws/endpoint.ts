@@ -207,7 +207,7 @@ class Dispatcher {
       const body = encoding === undefined ? sent : await decompress(sent, encoding, operation);
       const { labels } = destination;
       const { method, headers } = addressing;
-      await this.#call(exchange, operation, call, { method, query, headers, labels, body });
+      await this.#call(exchange, operation, call, { method, path, query, headers, labels, body });
     } catch (error) {
       await this.#refuse(exchange, error);
     }

@@ -94,6 +94,32 @@ export const iamFacts: ServiceFacts = {
   requestBytesMax: { default: 1024 * 1024 },
 };
 
+export const sqsFacts: ServiceFacts = {
+  name: "sqs",
+  signingName: "sqs",
+  hostLabels: ["queue"],
+  namespace: "com.amazonaws.sqs",
+  version: "2012-11-05",
+  targetPrefix: "AmazonSQS",
+  xmlNamespace: "http://queue.amazonaws.com/doc/2012-11-05/",
+  protocols: ["awsJson1_0", "awsQuery"],
+  isQueryCompatible: true,
+  queryCodes: {
+    InvalidParameterValueException: "InvalidParameterValue",
+    MissingRequiredParameterException: "MissingParameter",
+  },
+  missingCode: "MissingRequiredParameterException",
+  pathMember: "QueueUrl",
+  codes: {
+    validation: "InvalidParameterValueException",
+    malformed: { code: "SerializationException", prefix: "" },
+    throttled: "RequestThrottled",
+    failure: "InternalFailure",
+  },
+  // A message of 1 MiB whose every character is escaped.
+  requestBytesMax: { default: 7 * 1024 * 1024 },
+};
+
 const lambdaSchemas = await schemasOf("@aws-sdk/client-lambda");
 const logsSchemas = await schemasOf("@aws-sdk/client-cloudwatch-logs");
 const stsSchemas = await schemasOf("@aws-sdk/client-sts");

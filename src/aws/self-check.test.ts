@@ -13,8 +13,8 @@ import { AwsQueryProtocol, AwsRestXmlProtocol, AwsSmithyRpcV2CborProtocol } from
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ApiError } from "../core/errors.ts";
-import { iamFacts, lambdaFacts, logsFacts, stsFacts } from "./models.ts";
-import { kinesisFacts, sfnFacts, sqsFacts } from "./self-check/facts.ts";
+import { iamFacts, lambdaFacts, logsFacts, sqsFacts, stsFacts } from "./models.ts";
+import { kinesisFacts, sfnFacts } from "./self-check/facts.ts";
 import { startLoopback } from "./self-check/loopback.ts";
 import { plain, sampleInput, sampleOf, sampleOutput } from "./self-check/sample.ts";
 import { schemasOf, type Schemas } from "./sdk-schemas.ts";

@@ -131,6 +131,8 @@ export interface Queue {
   }): Promise<QueueMessage[]>;
   /** Each answer says whether the receipt was still good. */
   delete(receipts: readonly string[], options?: ReceiptOptions): Promise<boolean[]>;
+  /** Whether the message of each receipt, good or stale, is still in the queue. */
+  holds(receipts: readonly string[]): Promise<boolean[]>;
   /** Counts from now; 0 makes the message visible at once. */
   changeVisibility(receipt: string, visibilityMs: number, options?: ReceiptOptions): Promise<boolean>;
   purge(): Promise<void>;

@@ -10,19 +10,6 @@ const codes = {
 
 const requestBytesMax = { default: 1024 * 1024 };
 
-export const sqsFacts: ServiceFacts = {
-  name: "sqs",
-  signingName: "sqs",
-  namespace: "com.amazonaws.sqs",
-  version: "2012-11-05",
-  targetPrefix: "AmazonSQS",
-  xmlNamespace: "http://queue.amazonaws.com/doc/2012-11-05/",
-  protocols: ["awsJson1_0", "awsQuery"],
-  isQueryCompatible: true,
-  codes,
-  requestBytesMax,
-};
-
 export const sfnFacts: ServiceFacts = {
   name: "stepfunctions",
   signingName: "states",

@@ -46,7 +46,11 @@ export const partial: Readonly<Record<string, string>> = {
   GetSessionToken: "There are no MFA devices.",
 };
 
-async function identityOf({ roleOf, iam }: StsDependencies, { scope, caller }: CallContext): Promise<Session> {
+/** Who calls. Throws AccessDeniedException for a function that is gone. */
+export async function identityOf(
+  { roleOf, iam }: Pick<StsDependencies, "roleOf" | "iam">,
+  { scope, caller }: CallContext,
+): Promise<Session> {
   const { account } = scope;
   if (caller.kind === "session") return caller.session;
   if (caller.kind === "client") return { account, arn: `arn:aws:iam::${account}:root`, userId: account };

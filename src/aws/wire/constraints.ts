@@ -65,8 +65,9 @@ interface ConstraintTest {
 export function compileValidation(
   input: () => StructureShape,
   constraints: Constraints | undefined,
-  { code, hidesValues = false }: { readonly code: string; readonly hidesValues?: boolean },
+  options: { readonly code: string; readonly missingCode?: string | undefined; readonly hidesValues?: boolean },
 ): Validate {
+  const { code, missingCode, hidesValues = false } = options;
   const compiler = new CheckCompiler(constraints ?? { shapes: {}, members: {}, required: {} });
   // Compiled at an operation's first request: most of a service's operations are never called.
   let check: Check | undefined;
@@ -77,6 +78,7 @@ export function compileValidation(
       value,
       () => "",
       (path, breaching, what, isSensitive) => {
+        if (breaching === null && missingCode !== undefined) throw missing(missingCode, path);
         if (breaches.length >= breachesMax) return;
         const printed = (isSensitive || hidesValues) && breaching !== null ? "Value" : `Value ${printValue(breaching)}`;
         breaches.push(`${printed} at '${path}' failed to satisfy constraint: ${what}`);
@@ -86,6 +88,13 @@ export function compileValidation(
     const count = breaches.length === 1 ? "1 validation error" : `${breaches.length} validation errors`;
     throw new ApiError(code, `${count} detected: ${breaches.join("; ")}`);
   };
+}
+
+/** In the words of services that spoke AWS Query first, which name the parameter as it is written. */
+function missing(code: string, path: string): ApiError {
+  const segments = path.split(".").filter((segment) => segment !== "member");
+  const name = segments.map((segment) => segment.charAt(0).toUpperCase() + segment.slice(1)).join(".");
+  return new ApiError(code, `The request must contain the parameter ${name}.`);
 }
 
 class CheckCompiler {

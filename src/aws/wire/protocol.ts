@@ -7,6 +7,8 @@ import type { ProtocolFamily, WireError } from "./wire-error.ts";
 
 export interface WireRequest extends RestRequest {
   readonly method: string;
+  /** Undecoded. */
+  readonly path: string;
   readonly body: Buffer;
 }
 

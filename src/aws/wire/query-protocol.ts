@@ -17,12 +17,14 @@ export function queryFields(query: string, body: Buffer): URLSearchParams {
 }
 
 export function createQueryProtocol(model: ServiceModel): Protocol {
-  const { xmlNamespace } = model.facts;
+  const { xmlNamespace, pathMember = "" } = model.facts;
   const xmlns = xmlNamespace === undefined ? "" : ` xmlns="${escapeXml(xmlNamespace)}"`;
   return {
     family: "query",
-    decode(operation, { query, body }) {
-      return decodeFormStructure(operation.input, parseForm(queryFields(query, body)));
+    decode(operation, { path, query, body }) {
+      const input = decodeFormStructure(operation.input, parseForm(queryFields(query, body)));
+      const isInPath = path !== "/" && operation.input.members.some(({ name }) => name === pathMember);
+      return isInPath && input[pathMember] === undefined ? { ...input, [pathMember]: path } : input;
     },
     encode(operation, output, { requestId }) {
       const { name } = operation;

@@ -29,6 +29,12 @@ export interface ServiceFacts {
   readonly isQueryCompatible?: boolean;
   /** Its validation texts do not repeat the values that they are about. */
   readonly hidesValues?: boolean;
+  /** Codes in no schema that AWS Query calls otherwise. */
+  readonly queryCodes?: Readonly<Record<string, string>>;
+  /** The code for a required member that is absent, where a text of its own says so instead of the validation's. */
+  readonly missingCode?: string;
+  /** A member that AWS Query requests may leave out when they are sent to it as their path. */
+  readonly pathMember?: string;
   /** Error codes for what every service has to say but names in its own way. */
   readonly codes: {
     readonly validation: string;
@@ -116,6 +122,7 @@ export function compileService(
         },
         validate: compileValidation(() => compiler.structure(input), constraints, {
           code: facts.codes.validation,
+          missingCode: facts.missingCode,
           hidesValues: facts.hidesValues === true,
         }),
       });

@@ -88,7 +88,7 @@ function expected(
   const status = shape?.status ?? statusOf(code, family);
   return {
     code,
-    queryCode: shape?.queryCode ?? commonErrors[code]?.query ?? code,
+    queryCode: shape?.queryCode ?? model.facts.queryCodes?.[code] ?? commonErrors[code]?.query ?? code,
     message,
     status,
     fault: shape?.fault ?? (status < 500 ? "client" : "server"),

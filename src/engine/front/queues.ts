@@ -135,6 +135,12 @@ class FrontQueue implements Queue {
     return deleted;
   }
 
+  async holds(receipts: readonly string[]): Promise<boolean[]> {
+    this.#parts.lifetime.requireOpen();
+    limits.requireAtMost("a question", receipts.length, limits.batchItemsMax, "receipts");
+    return found(await this.#parts.store.holds({ queue: this.#id, receipts: receipts.map(parseReceipt) }));
+  }
+
   async changeVisibility(receipt: string, visibilityMs: number, options?: ReceiptOptions): Promise<boolean> {
     this.#parts.lifetime.requireOpen();
     limits.requireNonNegative("visibilityMs", visibilityMs);

@@ -94,6 +94,7 @@ export interface QueueStore {
     readonly receipts: readonly Receipt[];
     readonly inFlightAtMs?: number;
   }): boolean[] | undefined;
+  holds(input: { readonly queue: number; readonly receipts: readonly Receipt[] }): boolean[] | undefined;
   changeVisibility(input: {
     readonly queue: number;
     readonly receipt: Receipt;
@@ -162,6 +163,7 @@ export const queueMethods = [
   "send",
   "receive",
   "delete",
+  "holds",
   "changeVisibility",
   "purge",
   "expire",

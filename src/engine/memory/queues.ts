@@ -94,6 +94,11 @@ export class MemoryQueues implements QueueStore {
     );
   }
 
+  holds(input: Parameters<QueueStore["holds"]>[0]): boolean[] | undefined {
+    const messages = this.#queues.get(input.queue)?.messages;
+    return messages && input.receipts.map(({ sequence }) => messages.some((message) => message.sequence === sequence));
+  }
+
   changeVisibility(input: Parameters<QueueStore["changeVisibility"]>[0]): boolean | undefined {
     const queue = this.#queues.get(input.queue);
     if (!queue) return undefined;

@@ -30,6 +30,7 @@ export const queueStatements = {
     RETURNING group_name, sent_at_ms, first_received_at_ms, receive_count`,
   body: "SELECT id, attributes, body FROM message_body WHERE sequence = ?",
 
+  isPresent: "SELECT 1 FROM message WHERE queue = ? AND sequence = ?",
   removeMessage: `DELETE FROM message
     WHERE queue = ? AND sequence = ? AND receive_count = ? AND receive_count > 0 AND visible_at_ms > ?
     RETURNING group_name, is_head`,

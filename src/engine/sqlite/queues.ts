@@ -150,6 +150,11 @@ export class SqliteQueues implements QueueStore {
     return expired;
   }
 
+  holds({ queue, receipts }: Parameters<QueueStore["holds"]>[0]): boolean[] | undefined {
+    if (!this.#statements.queueById.get(queue)) return undefined;
+    return receipts.map(({ sequence }) => this.#statements.isPresent.get(queue, sequence) !== undefined);
+  }
+
   changeVisibility(input: Parameters<QueueStore["changeVisibility"]>[0]): boolean | undefined {
     const { queue, receipt, visibleAtMs, inFlightAtMs = anyTimeMs } = input;
     if (!this.#statements.queueById.get(queue)) return undefined;

@@ -266,7 +266,9 @@ export function queuesContract(world: World): void {
 
     assert.equal(await queue.changeVisibility(receipt, 1000, whileInFlight), false);
     assert.deepEqual(await queue.delete([receipt], whileInFlight), [false]);
+    assert.deepEqual(await queue.holds([receipt, "no receipt"]), [true, false]);
     assert.deepEqual(await queue.delete([receipt]), [true]);
+    assert.deepEqual(await queue.holds([receipt]), [false]);
   });
 
   test("messages expire in the order sent, in flight or not, a bounded number at a time", async () => {
