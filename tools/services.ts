@@ -8,6 +8,8 @@ import * as lambdaModule from "../src/aws/lambda/lambda-handlers.ts";
 import * as logsModule from "../src/aws/logs/logs-service.ts";
 import { lambdaModel, logsModel, stsModel } from "../src/aws/models.ts";
 import type { Handlers } from "../src/aws/service.ts";
+import { sqsModel } from "../src/aws/sqs/sqs-model.ts";
+import * as sqsModule from "../src/aws/sqs/sqs-service.ts";
 import * as stsModule from "../src/aws/sts/handlers.ts";
 import type { ServiceModel } from "../src/aws/wire/service-model.ts";
 
@@ -28,6 +30,7 @@ function partialOf(module: object): Readonly<Record<string, string>> {
 }
 
 const iam = await iamModel();
+const sqs = await sqsModel();
 
 export function serviceEntries(): readonly ServiceEntry[] {
   return [
@@ -58,6 +61,13 @@ export function serviceEntries(): readonly ServiceEntry[] {
       model: iam,
       handlers: iamModule.iamHandlers(inert),
       partial: partialOf(iamModule),
+    },
+    {
+      title: "Amazon Simple Queue Service",
+      package: "@aws-sdk/client-sqs",
+      model: sqs,
+      handlers: sqsModule.sqsHandlers(inert),
+      partial: partialOf(sqsModule),
     },
   ];
 }

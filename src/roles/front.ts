@@ -18,21 +18,24 @@ import { createEndpoint } from "../aws/endpoint.ts";
 import { CodeLinks } from "../aws/lambda/code-links.ts";
 import { createLambdaHandlers } from "../aws/lambda/lambda-handlers.ts";
 import { logsHandlers } from "../aws/logs/logs-service.ts";
-import { iamFacts, lambdaModel, logsModel, stsModel } from "../aws/models.ts";
+import { iamFacts, lambdaModel, logsModel, sqsFacts, stsModel } from "../aws/models.ts";
 import type { LazyService, Service } from "../aws/service.ts";
-import { createStsHandlers } from "../aws/sts/handlers.ts";
+import type { SqsServices } from "../aws/sqs/queue-access.ts";
+import { createStsHandlers, identityOf } from "../aws/sts/handlers.ts";
+import type { ServiceFacts } from "../aws/wire/service-model.ts";
 import { mappingsOf, signingProfilesOf } from "../config/mappings.ts";
 import { accessKeysOf } from "../config/parse.ts";
 import type { Config } from "../config/settings.ts";
 import { Concurrency } from "../control-plane/concurrency/concurrency.ts";
 import { EventInvokeConfigs } from "../control-plane/event-invoke/event-invoke-configs.ts";
 import { EventSourceMappings } from "../control-plane/event-source-mappings/event-source-mappings.ts";
-import { unknownSources } from "../control-plane/event-source-mappings/event-sources.ts";
+import { queueSources } from "../control-plane/event-source-mappings/event-sources.ts";
 import { FunctionUrls, newUrlId } from "../control-plane/function-urls/function-urls.ts";
 import { Functions } from "../control-plane/functions/functions.ts";
 import { CodeSigning } from "../control-plane/code-signing/code-signing.ts";
 import { SigningProfiles } from "../control-plane/code-signing/signing-profiles.ts";
 import { FunctionPolicies } from "../control-plane/policies/function-policies.ts";
+import { QueueService } from "../control-plane/queues/queue-service.ts";
 import { RuntimeManagement } from "../control-plane/runtime-management/runtime-management.ts";
 import { Iam } from "../control-plane/iam/iam.ts";
 import { sessionKey } from "../control-plane/iam/session-key.ts";
@@ -92,10 +95,16 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
   const eventInvokeConfigs = new EventInvokeConfigs({ records, functions, clock });
   const functionUrls = new FunctionUrls({ records, functions, clock, newUrlId: () => newUrlId(randomBytes) });
   const runtimeManagement = new RuntimeManagement({ records, functions, installed: runtimes.find });
+  const queues = new QueueService({
+    engine,
+    clock,
+    newId: randomUUID,
+    onError: (error) => report(`queues: ${error instanceof Error ? error.stack : String(error)}`),
+  });
   const eventSourceMappings = new EventSourceMappings({
     records,
     functions,
-    sources: unknownSources,
+    sources: queueSources(queues),
     clock,
     newId: randomUUID,
   });
@@ -123,6 +132,7 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
   const auth = authPolicyOf(config);
   const iam = new Iam({ records: engine.records, clock, random: randomBytes });
   const sessions = new Sessions({ key: await sessionKey(engine.records, randomBytes), random: randomBytes, clock });
+  const roleOf = (environmentId: string): string | undefined => dataPlane.environment(environmentId)?.role;
   const services = [
     {
       model: lambdaModel(),
@@ -152,10 +162,11 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
       handlers: createStsHandlers({
         iam,
         sessions,
-        roleOf: (environmentId) => dataPlane.environment(environmentId)?.role,
+        roleOf,
       }),
     },
     await iamService(iam),
+    await sqsService({ queues, identify: (context) => identityOf({ iam, roleOf }, context) }),
   ];
   const authenticator = new Authenticator(auth, clock, sessions);
   const internalRoutes = createInternalRoutes({
@@ -189,6 +200,7 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
   giveToFront(instance.packagesDirectory);
   dropRoot(instance);
 
+  await queues.start();
   await functions.start();
   await eventSourceMappings.start();
   await workers.start();
@@ -198,6 +210,7 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
       await Promise.all([endpoint.close(), closed(internalServer)]);
       await eventSourceMappings.close();
       await functions.close();
+      await queues.close();
       await dataPlane.close();
       workers.close();
       await Promise.all([logs.close(), usage.close()]);
@@ -206,16 +219,29 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
   };
 }
 
-/** Loaded when it is asked for, unless this user will not find it any more then: in a checkout in a private directory. */
-async function iamService(iam: Iam): Promise<Service | LazyService> {
-  const load = async (): Promise<Service> => {
+function iamService(iam: Iam): Promise<Service | LazyService> {
+  return lazily(iamFacts, async () => {
     const [{ iamModel }, { iamHandlers }] = await Promise.all([
       import("../aws/iam/iam-model.ts"),
       import("../aws/iam/iam-service.ts"),
     ]);
     return { model: await iamModel(), handlers: iamHandlers({ iam }) };
-  };
-  return blockingDirectory(import.meta.filename) === undefined ? { facts: iamFacts, load } : load();
+  });
+}
+
+function sqsService(dependencies: SqsServices): Promise<Service | LazyService> {
+  return lazily(sqsFacts, async () => {
+    const [{ sqsModel }, { sqsHandlers }] = await Promise.all([
+      import("../aws/sqs/sqs-model.ts"),
+      import("../aws/sqs/sqs-service.ts"),
+    ]);
+    return { model: await sqsModel(), handlers: sqsHandlers(dependencies) };
+  });
+}
+
+/** Loaded when it is asked for, unless this user will not find it any more then: in a checkout in a private directory. */
+async function lazily(facts: ServiceFacts, load: () => Promise<Service>): Promise<Service | LazyService> {
+  return blockingDirectory(import.meta.filename) === undefined ? { facts, load } : load();
 }
 
 function authPolicyOf(config: Config): AuthPolicy {

@@ -3,6 +3,7 @@
  * all others it is unknown, and the mapping is accepted.
  */
 import { ApiError } from "../../core/errors.ts";
+import { parseQueueArn, type QueueRef } from "../queues/queue-record.ts";
 
 /** Lambda's kinds of event sources; each takes settings of its own. */
 export type SourceKind = "sqs" | "kinesis" | "dynamodb" | "msk" | "self-managed-kafka" | "mq" | "documentdb";
@@ -20,6 +21,17 @@ export interface EventSources {
 
 /** Of no source is it known whether it is there. */
 export const unknownSources: EventSources = { exists: () => Promise.resolve("unknown") };
+
+/** Of queues it is known, of all other sources it is not. */
+export function queueSources(queues: { find(queue: QueueRef): unknown }): EventSources {
+  return {
+    exists(arn) {
+      const queue = parseQueueArn(arn);
+      if (queue === undefined) return Promise.resolve("unknown");
+      return Promise.resolve(queues.find(queue) === undefined ? "no" : "yes");
+    },
+  };
+}
 
 const kindPatterns: readonly (readonly [NamedKind, RegExp])[] = [
   ["sqs", /^arn:aws[a-z-]*:sqs:[a-z0-9-]+:\d{12}:[a-zA-Z0-9_-]{1,80}(?:\.fifo)?$/],

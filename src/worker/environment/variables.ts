@@ -23,6 +23,7 @@ const endpoints = {
   AWS_ENDPOINT_URL_LAMBDA: endpoint,
   AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: endpoint,
   AWS_ENDPOINT_URL_IAM: endpoint,
+  AWS_ENDPOINT_URL_SQS: endpoint,
   AWS_ENDPOINT_URL_STS: endpoint,
 } as const;
 

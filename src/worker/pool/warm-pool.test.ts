@@ -76,6 +76,7 @@ test("a pooled runtime gets its function's code, variables, handler and /tmp siz
     AWS_ENDPOINT_URL_LAMBDA: "http://127.0.0.1:4566",
     AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: "http://127.0.0.1:4566",
     AWS_ENDPOINT_URL_IAM: "http://127.0.0.1:4566",
+    AWS_ENDPOINT_URL_SQS: "http://127.0.0.1:4566",
     AWS_ENDPOINT_URL_STS: "http://127.0.0.1:4566",
     PATH: "/var/lang/bin:/usr/bin:/bin",
     MINE: "1",
