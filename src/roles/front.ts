@@ -44,6 +44,7 @@ import { createSurroundings } from "../data-plane/assignment/surroundings.ts";
 import { openDataPlane } from "../data-plane/data-plane.ts";
 import { backupEngine } from "../engine/backup.ts";
 import { openSqliteEngine, type SqliteEngine } from "../engine/sqlite/sqlite-engine.ts";
+import { EventQueues } from "../events/event-queues.ts";
 import { createInternalRoutes } from "../http/internal-routes.ts";
 import { UsageLog } from "../metering/usage-log.ts";
 import { openPackageStore } from "../packages/package-store.ts";
@@ -123,6 +124,15 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
     config,
   });
 
+  const events = new EventQueues({
+    engine,
+    functions,
+    frontend: dataPlane.frontend,
+    clock,
+    newId: randomUUID,
+    onWarning: report,
+  });
+
   const workers = new WorkerLink(dataPlane, instance);
   const codeLinks = new CodeLinks({
     secret: randomBytes(32),
@@ -151,6 +161,7 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
         codeSigning,
         eventInvokeConfigs,
         eventSourceMappings,
+        events,
         functionUrls,
         runtimeManagement,
         policies: new FunctionPolicies({ records: engine.records, functions, newId: randomUUID }),
@@ -204,10 +215,12 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
   await functions.start();
   await eventSourceMappings.start();
   await workers.start();
+  await events.start();
   return {
     detail: addressOf(endpoint.server, config.host),
     async stop() {
       await Promise.all([endpoint.close(), closed(internalServer)]);
+      await events.close();
       await eventSourceMappings.close();
       await functions.close();
       await queues.close();

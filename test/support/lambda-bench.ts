@@ -20,6 +20,7 @@ import { FunctionUrls } from "../../src/control-plane/function-urls/function-url
 import { Functions } from "../../src/control-plane/functions/functions.ts";
 import { FunctionPolicies } from "../../src/control-plane/policies/function-policies.ts";
 import { RuntimeManagement } from "../../src/control-plane/runtime-management/runtime-management.ts";
+import { EventQueues } from "../../src/events/event-queues.ts";
 import type { Frontend, InvokeOutcome, InvokeRequest } from "../../src/data-plane/frontend/contract.ts";
 import type { ProvisioningStatus } from "../../src/data-plane/scaling/contract.ts";
 import type { Engine } from "../../src/engine/contract.ts";
@@ -55,6 +56,7 @@ export class LambdaBench implements AsyncDisposable {
   readonly functions: Functions;
   readonly codeLinks: CodeLinks;
   readonly eventSourceMappings: EventSourceMappings;
+  readonly events: EventQueues;
   /** Event sources of which it is known that they are there, or that they are not. */
   readonly sources = new Map<string, "yes" | "no">();
   /** Public keys by the ARN of a signing profile version. */
@@ -125,6 +127,14 @@ export class LambdaBench implements AsyncDisposable {
       },
       check: () => (this.outcome.kind === "executed" ? { kind: "ok" } : this.outcome),
     };
+    this.events = new EventQueues({
+      engine: this.engine,
+      functions: this.functions,
+      frontend,
+      clock,
+      newId,
+      onWarning: (message) => this.warnings.push(message),
+    });
     const installed = new Map(runtimes.map((identifier) => [identifier, { version: "24.20.0" }]));
     this.#handlers = createLambdaHandlers({
       roles: { lambdaRoleProblem: async (...asked) => this.roles?.lambdaRoleProblem(...asked) },
@@ -153,6 +163,7 @@ export class LambdaBench implements AsyncDisposable {
       }),
       eventInvokeConfigs: new EventInvokeConfigs({ records, functions: this.functions, clock }),
       eventSourceMappings: this.eventSourceMappings,
+      events: this.events,
       functionUrls: new FunctionUrls({
         records,
         functions: this.functions,
@@ -199,6 +210,7 @@ export class LambdaBench implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.events.close();
     await this.eventSourceMappings.close();
     await this.functions.close();
     await this.engine.close();

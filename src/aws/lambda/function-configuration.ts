@@ -29,7 +29,7 @@ export function showFunction(configuration: FunctionConfiguration, view: View): 
 
 /** As ListFunctions shows it: without state and runtime version. */
 export function showListed(configuration: FunctionConfiguration, { scope, qualifier, host }: View): WireConfiguration {
-  const { layers = [], logging, vpc, fileSystems, kmsKeyArn } = configuration;
+  const { layers = [], logging, vpc, fileSystems, kmsKeyArn, deadLetterTargetArn } = configuration;
   return {
     FunctionName: configuration.name,
     FunctionArn: functionArn(scope, configuration.name, qualifier),
@@ -44,6 +44,7 @@ export function showListed(configuration: FunctionConfiguration, { scope, qualif
     CodeSha256: configuration.codeSha256,
     Version: configuration.version,
     ...(vpc === undefined ? {} : { VpcConfig: showVpc(vpc) }),
+    ...(deadLetterTargetArn === undefined ? {} : { DeadLetterConfig: { TargetArn: deadLetterTargetArn } }),
     ...environmentOf(configuration, host),
     ...(kmsKeyArn === undefined ? {} : { KMSKeyArn: kmsKeyArn }),
     ...(layers.length === 0 ? {} : { Layers: layers.map(showLayerUse) }),

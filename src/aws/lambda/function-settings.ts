@@ -18,6 +18,7 @@ import { absentRuntimeMessage, classifyRuntime } from "../../runtimes/identifier
 import type { FunctionVariables } from "../../secrets/function-variables.ts";
 import { checkEnvironment } from "./environment-variables.ts";
 import { checkKey, fileSystemsOf, resealVariables, sealVariables, shownFileSystem, vpcOf } from "./mapped-settings.ts";
+import { deadLetterTargetOf } from "./dead-letter-config.ts";
 import { invalidParameter } from "./refusals.ts";
 import { refuseRemoteCode } from "./unsupported.ts";
 
@@ -60,6 +61,7 @@ export function settingsOfNew(
   checkKey(host.variables, kmsKeyArn);
   const vpc = vpcOf(request.VpcConfig ?? {}, host.mappings);
   const fileSystems = fileSystemsOf(request.FileSystemConfigs ?? [], vpc, host.mappings);
+  const deadLetterTargetArn = deadLetterTargetOf(request.DeadLetterConfig);
   return {
     description: request.Description ?? defaults.description,
     runtime: Runtime,
@@ -73,6 +75,7 @@ export function settingsOfNew(
       : variablesSetting(host, functionArn(scope, name), Environment.Variables ?? {}, kmsKeyArn)),
     ...(vpc === undefined ? {} : { vpc }),
     ...(fileSystems.length === 0 ? {} : { fileSystems }),
+    ...(deadLetterTargetArn === undefined ? {} : { deadLetterTargetArn }),
     architecture,
     tracingMode: request.TracingConfig?.Mode ?? defaults.tracingMode,
     logging: loggingOf(request.LoggingConfig, { format: "Text", group: `/aws/lambda/${name}` }),
@@ -110,6 +113,9 @@ export function changesOf(
     ...(request.Timeout === undefined ? {} : { timeoutSeconds: request.Timeout }),
     ...(request.EphemeralStorage?.Size === undefined ? {} : { ephemeralStorageMiB: request.EphemeralStorage.Size }),
     ...(request.TracingConfig?.Mode === undefined ? {} : { tracingMode: request.TracingConfig.Mode }),
+    ...(request.DeadLetterConfig === undefined
+      ? {}
+      : { deadLetterTargetArn: deadLetterTargetOf(request.DeadLetterConfig) }),
     ...variablesChange(request, current, host),
     ...networkChange(request, current, host),
     ...(request.LoggingConfig === undefined ? {} : { logging: loggingOf(request.LoggingConfig, current.logging) }),

@@ -309,7 +309,8 @@ const brokenCreations: readonly (readonly [object, RegExp])[] = [
   [{ PublishTo: "LATEST_PUBLISHED" }, /^PublishTo is not supported/],
   [{ VpcConfig: { SubnetIds: ["subnet-1"], SecurityGroupIds: [] } }, /^SubnetIds and SecurityIds must coexist/],
   [{ VpcConfig: { SubnetIds: ["subnet-1"], SecurityGroupIds: ["sg-1"] } }, /'sg-1' does not exist\..*securityGroups/],
-  [{ DeadLetterConfig: { TargetArn: "arn:aws:sqs:us-east-1:000000000000:q" } }, /^DeadLetterConfig is not supported/],
+  [{ DeadLetterConfig: { TargetArn: "arn:aws:sns:us-east-1:000000000000:t" } }, /^DeadLetterConfig is not supported/],
+  [{ DeadLetterConfig: { TargetArn: "arn:aws:sqs:us-east-1:000000000000:q.fifo" } }, /is neither a standard SQS queue/],
   [{ KMSKeyArn: "arn:aws:kms:us-east-1:000000000000:key/1" }, /does not exist\. .*kmsKeys/],
   [{ Layers: ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"] }, /^Layer version .* does not exist\.$/],
   [{ FileSystemConfigs: [{ Arn: "a", LocalMountPath: "/mnt/x" }] }, /access point a does not exist\. .*fileSystems/],
@@ -393,4 +394,25 @@ test("what asks for none of it is accepted, as clients send it by default", asyn
   });
 
   assert.equal(shown["State"], "Active");
+});
+
+test("a dead-letter queue is shown, replaced and taken away", async () => {
+  const queue = (name: string): { readonly TargetArn: string } => ({
+    TargetArn: `arn:aws:sqs:us-east-1:000000000000:${name}`,
+  });
+  const shown = async (): Promise<unknown> =>
+    (await lambda.call("GetFunctionConfiguration", { FunctionName: "f" }))["DeadLetterConfig"];
+  const update = async (change: object): Promise<void> => {
+    await lambda.call("UpdateFunctionConfiguration", { FunctionName: "f", ...change });
+    await lambda.untilSettled("f");
+  };
+  await lambda.create("f", { DeadLetterConfig: queue("a") });
+  assert.deepEqual(await shown(), queue("a"));
+
+  await update({ Description: "other" });
+  assert.deepEqual(await shown(), queue("a"));
+  await update({ DeadLetterConfig: queue("b") });
+  assert.deepEqual(await shown(), queue("b"));
+  await update({ DeadLetterConfig: { TargetArn: "" } });
+  assert.equal(await shown(), undefined);
 });

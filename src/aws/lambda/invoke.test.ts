@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import type { InvokeOutcome } from "../../data-plane/frontend/contract.ts";
 import type { InvocationReport } from "../../worker/contract.ts";
 import { context, LambdaBench } from "../../../test/support/lambda-bench.ts";
@@ -37,6 +38,7 @@ function executed(overrides: Partial<Extract<InvokeOutcome, { kind: "executed" }
   };
 }
 
+const jsonOf = (bytes: number): Buffer => Buffer.from(`"${"x".repeat(bytes - 2)}"`);
 const encoded = (text: string): string => Buffer.from(text).toString("base64");
 
 test("passes name, qualifier, payload, client context and trace on, and answers what the function said", async () => {
@@ -181,7 +183,6 @@ test("DryRun answers 204 and runs nothing", async () => {
 
 test("what is not there yet is refused by name", async () => {
   for (const [member, input] of Object.entries({
-    "InvocationType Event": { InvocationType: "Event" },
     DurableExecutionName: { DurableExecutionName: "d" },
     TenantId: { TenantId: "t" },
   })) {
@@ -190,4 +191,71 @@ test("what is not there yet is refused by name", async () => {
       message: new RegExp(`^${member} is not supported by Hearth: `),
     });
   }
+});
+
+test("an event is answered 202 with nothing, and invokes the function later under the same request id", async () => {
+  const headers = { "x-amzn-trace-id": "Root=1-2-3" };
+  const call = context({ headers });
+  const ClientContext = encoded("{}");
+
+  const answer = await lambda.call(
+    "Invoke",
+    { FunctionName: "f:prod", InvocationType: "Event", Payload: Buffer.from('{"a":1}'), ClientContext },
+    call,
+  );
+  while (lambda.invocations.length === 0) await setImmediate();
+
+  assert.deepEqual(answer, { StatusCode: 202, Payload: Buffer.alloc(0) });
+  assert.deepEqual(
+    lambda.invocations.map(({ payload, ...rest }) => ({ ...rest, payload: Buffer.from(payload).toString() })),
+    [
+      {
+        scope: call.scope,
+        functionName: "f",
+        qualifier: "prod",
+        requestId: call.requestId,
+        payload: '{"a":1}',
+        traceId: "Root=1-2-3",
+        wantsLogTail: false,
+      },
+    ],
+  );
+});
+
+test("an event may have 1 MB, by InvokeAsync 256 KB", async () => {
+  const event = { FunctionName: "f", InvocationType: "Event" };
+
+  await lambda.call("Invoke", { ...event, Payload: jsonOf(1_048_576) });
+  assert.deepEqual(await lambda.call("InvokeAsync", { FunctionName: "f", InvokeArgs: jsonOf(262_144) }), {
+    Status: 202,
+  });
+
+  await assert.rejects(lambda.call("Invoke", { ...event, Payload: jsonOf(1_048_577) }), {
+    code: "RequestEntityTooLargeException",
+    message: "1048577 byte payload is too large for the Event invocation type (limit 1048576 bytes)",
+  });
+  await assert.rejects(lambda.call("InvokeAsync", { FunctionName: "f", InvokeArgs: jsonOf(262_145) }), {
+    code: "RequestEntityTooLargeException",
+  });
+});
+
+test("an event for a function that is not there, or cannot run, is refused at once", async () => {
+  lambda.outcome = { kind: "not-found", arn: "arn:aws:lambda:us-east-1:000000000000:function:f" };
+  await assert.rejects(lambda.call("Invoke", { FunctionName: "f", InvocationType: "Event" }), {
+    code: "ResourceNotFoundException",
+    message: "Function not found: arn:aws:lambda:us-east-1:000000000000:function:f",
+  });
+  lambda.outcome = { kind: "not-ready", state: "Pending", reason: "" };
+  await assert.rejects(lambda.call("InvokeAsync", { FunctionName: "f", InvokeArgs: Buffer.from("1") }), {
+    code: "ResourceConflictException",
+  });
+});
+
+test("a function that calls itself in a circle is refused in AWS's words", async () => {
+  lambda.outcome = { kind: "recursive", message: "in a circle" };
+
+  await assert.rejects(lambda.call("Invoke", { FunctionName: "f" }), {
+    code: "RecursiveInvocationException",
+    message: "in a circle",
+  });
 });

@@ -2,10 +2,16 @@
  * Invoke: the hot path. What it checks costs microseconds for small payloads; nothing is parsed that is only passed on.
  * https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
  */
-import type { InvocationRequest, InvocationResponse } from "@aws-sdk/client-lambda";
+import type {
+  InvocationRequest,
+  InvocationResponse,
+  InvokeAsyncRequest,
+  InvokeAsyncResponse,
+} from "@aws-sdk/client-lambda";
 import { ApiError } from "../../core/errors.ts";
 import { unreachable } from "../../core/invariant.ts";
 import type { InvokeOutcome, InvokeRequest } from "../../data-plane/frontend/contract.ts";
+import { eventBytesMax, type EventQueues, type EventRequest } from "../../events/event-queues.ts";
 import type { InvocationReport } from "../../worker/contract.ts";
 import type { CallContext, Handler } from "../service.ts";
 import { functionNamed } from "./function-name.ts";
@@ -15,29 +21,35 @@ import { notSupported } from "./refusals.ts";
 
 /** Of the encoded client context. */
 const clientContextBytesMax = 3583;
+/** Of what `InvokeAsync` takes. */
+const invokeArgsBytesMax = 262_144;
 /** What a function gets when the request has no payload. */
 const emptyEvent = Buffer.from("{}");
+/** What an event is answered. */
+const noPayload = Buffer.alloc(0);
 
 /** Set to `1` by a caller that wants to know how its invocation went, beyond what AWS tells. */
 const reportRequestHeader = "x-hearth-report";
 const reportHeader = "x-hearth-invocation";
 
-export function invoke({ frontend }: LambdaServices): Handler<InvocationRequest, InvocationResponse> {
+export function invoke({ frontend, events }: LambdaServices): Handler<InvocationRequest, InvocationResponse> {
   return async (request, context) => {
     const { name, qualifier } = functionNamed(context, "InvokeFunction", request.FunctionName, request.Qualifier);
     refuseUnsupported(request);
     const target = { scope: context.scope, functionName: name, ...(qualifier === undefined ? {} : { qualifier }) };
 
-    const payload = request.Payload === undefined || request.Payload.length === 0 ? emptyEvent : request.Payload;
-    const described = describeInvalidJson(payload);
-    const problem = described instanceof Promise ? await described : described;
-    if (problem !== undefined) {
-      throw invalidContent(`Could not parse request body into json: Could not parse payload into json: ${problem}`);
-    }
+    const payload = await checkedPayload(request.Payload);
     if (request.InvocationType === "DryRun") {
       const outcome = frontend.check(target);
       if (outcome.kind !== "ok" && outcome.kind !== "executed") throw refusalOf(outcome);
       return { StatusCode: 204 };
+    }
+    const clientContext = clientContextOf(request.ClientContext);
+    if (request.InvocationType === "Event") {
+      // Lambda gives the client context to functions that are called synchronously only.
+      requireEventSize(payload, eventBytesMax);
+      await accepted(events, { ...target, requestId: context.requestId, payload, ...traceOf(context) });
+      return { StatusCode: 202, Payload: noPayload };
     }
     const outcome = await frontend.invoke({
       ...target,
@@ -45,11 +57,48 @@ export function invoke({ frontend }: LambdaServices): Handler<InvocationRequest,
       payload,
       wantsLogTail: request.LogType === "Tail",
       ...traceOf(context),
-      ...clientContextOf(request.ClientContext),
+      ...clientContext,
     });
     if (outcome.kind !== "executed") throw refusalOf(outcome);
     return answerOf(outcome, request, context);
   };
+}
+
+/**
+ * The older way to send an event: a smaller one, without a trace.
+ * https://docs.aws.amazon.com/lambda/latest/api/API_InvokeAsync.html
+ */
+export function invokeAsync({ events }: LambdaServices): Handler<InvokeAsyncRequest, InvokeAsyncResponse> {
+  return async (request, context) => {
+    const { name, qualifier } = functionNamed(context, "InvokeFunction", request.FunctionName);
+    const payload = await checkedPayload(request.InvokeArgs as Uint8Array | undefined);
+    const target = { scope: context.scope, functionName: name, ...(qualifier === undefined ? {} : { qualifier }) };
+    requireEventSize(payload, invokeArgsBytesMax);
+    await accepted(events, { ...target, requestId: context.requestId, payload });
+    return { Status: 202 };
+  };
+}
+
+/** Throws AWS's refusal unless the event is in its function's queue. */
+async function accepted(events: EventQueues, event: EventRequest): Promise<void> {
+  const answer = await events.accept(event);
+  if (answer.kind !== "accepted") throw refusalOf(answer);
+}
+
+function requireEventSize({ byteLength }: Uint8Array, bytesMax: number): void {
+  if (byteLength <= bytesMax) return;
+  throw new ApiError(
+    "RequestEntityTooLargeException",
+    `${byteLength} byte payload is too large for the Event invocation type (limit ${bytesMax} bytes)`,
+  );
+}
+
+/** An absent or empty payload is an empty object; one that is no JSON is refused. */
+async function checkedPayload(given: Uint8Array | undefined): Promise<Uint8Array> {
+  const payload = given === undefined || given.length === 0 ? emptyEvent : given;
+  const problem = await describeInvalidJson(payload);
+  if (problem === undefined) return payload;
+  throw invalidContent(`Could not parse request body into json: Could not parse payload into json: ${problem}`);
 }
 
 type Executed = Extract<InvokeOutcome, { readonly kind: "executed" }>;
@@ -85,10 +134,7 @@ async function settled(report: Promise<InvocationReport>): Promise<InvocationRep
   }
 }
 
-function refuseUnsupported({ InvocationType, DurableExecutionName, TenantId }: InvocationRequest): void {
-  if (InvocationType === "Event") {
-    throw notSupported("InvocationType Event", "there are no asynchronous invocations yet; use RequestResponse.");
-  }
+function refuseUnsupported({ DurableExecutionName, TenantId }: InvocationRequest): void {
   if (DurableExecutionName !== undefined) {
     throw notSupported("DurableExecutionName", "there are no durable executions yet.");
   }
@@ -132,6 +178,8 @@ function refusalOf(outcome: Exclude<InvokeOutcome, Executed>): ApiError {
         "ResourceConflictException",
         `The operation cannot be performed at this time. The function is currently in the following state: ${outcome.state}`,
       );
+    case "recursive":
+      return new ApiError("RecursiveInvocationException", outcome.message);
     default:
       return unreachable(outcome);
   }

@@ -39,7 +39,7 @@ import {
 } from "./function-urls.ts";
 import { getFunctionRecursionConfig, putFunctionRecursionConfig } from "./recursion.ts";
 import { getRuntimeManagementConfig, putRuntimeManagementConfig } from "./runtime-management.ts";
-import { invoke } from "./invoke.ts";
+import { invoke, invokeAsync } from "./invoke.ts";
 import type { LambdaServices } from "./lambda-services.ts";
 import {
   deleteLayerVersion,
@@ -107,6 +107,7 @@ export function createLambdaHandlers(services: LambdaServices): Handlers {
     GetResourcePolicy: getResourcePolicy(services),
     GetRuntimeManagementConfig: getRuntimeManagementConfig(services),
     Invoke: invoke(services),
+    InvokeAsync: invokeAsync(services),
     ListAliases: listAliases(services),
     ListEventSourceMappings: listEventSourceMappings(services),
     ListFunctionEventInvokeConfigs: listFunctionEventInvokeConfigs(services),
@@ -145,7 +146,7 @@ export function createLambdaHandlers(services: LambdaServices): Handlers {
 
 const refusedMembers =
   "`KMSKeyArn`, `VpcConfig` and `FileSystemConfigs` need the owner's mapping (docs/configuration.md); `TracingConfig` Active " +
-  "samples, and nothing records traces. Refused by name: `DeadLetterConfig`, " +
+  "samples, and nothing records traces. `DeadLetterConfig` takes SQS queues only. Refused by name: " +
   "`SnapStart`, durable, tenancy and capacity-provider configuration.";
 
 /**
@@ -158,9 +159,9 @@ export const partial: Readonly<Record<string, string>> = {
   UpdateEventSourceMapping: "`KMSKeyArn` is refused by name.",
   CreateFunctionUrlConfig: "The record; requests to the URL are refused until it is served.",
   PutFunctionEventInvokeConfig:
-    "The record; there are no asynchronous invocations yet. Of destinations only functions are known to exist or not.",
+    "Destinations may be functions and SQS queues; records for topics, event buses and buckets are dropped, and Hearth says so. Of destinations only functions are known to exist or not.",
   UpdateFunctionEventInvokeConfig: "As PutFunctionEventInvokeConfig.",
-  PutFunctionRecursionConfig: "The record; circles are not detected yet.",
+  PutFunctionRecursionConfig: "Loops are detected as long as the trace header goes round: AWS's SDKs pass it on.",
   PutRuntimeManagementConfig:
     "One version of each runtime is installed. Manual names that one, and starts no other; FunctionUpdate takes a new version at once.",
   CreateFunction: `Zip packages sent with the request; no S3 location, no image, no \`PublishTo\`, the host's architecture only. ${refusedMembers}`,
@@ -175,6 +176,6 @@ export const partial: Readonly<Record<string, string>> = {
   PutResourcePolicy:
     "Statements that deny are refused by name, and so are conditions on numbers, dates and addresses; nothing is refused for being public.",
   PublishVersion: "No `PublishTo`.",
-  Invoke: "`RequestResponse` and `DryRun`; `Event` is refused. The request rate (10 × concurrency) is not limited.",
+  Invoke: "The request rate (10 × concurrency) is not limited.",
   ListFunctions: "No `MasterRegion`.",
 };

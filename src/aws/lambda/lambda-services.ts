@@ -9,6 +9,7 @@ import type { FunctionPolicies } from "../../control-plane/policies/function-pol
 import type { RuntimeManagement } from "../../control-plane/runtime-management/runtime-management.ts";
 import type { Frontend } from "../../data-plane/frontend/contract.ts";
 import type { Provisioning } from "../../data-plane/scaling/contract.ts";
+import type { EventQueues } from "../../events/event-queues.ts";
 import type { CodeLinks } from "./code-links.ts";
 import type { FunctionRoles } from "./function-role.ts";
 import type { HostAbilities } from "./function-settings.ts";
@@ -23,6 +24,7 @@ export interface LambdaServices {
   readonly codeSigning: CodeSigning;
   readonly policies: FunctionPolicies;
   readonly eventInvokeConfigs: EventInvokeConfigs;
+  readonly events: EventQueues;
   readonly eventSourceMappings: EventSourceMappings;
   readonly functionUrls: FunctionUrls;
   readonly runtimeManagement: RuntimeManagement;

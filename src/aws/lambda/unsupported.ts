@@ -14,11 +14,6 @@ const unsupportedSettings: readonly {
   readonly why: string;
 }[] = [
   {
-    member: "DeadLetterConfig",
-    isAskedFor: ({ DeadLetterConfig }) => (DeadLetterConfig?.TargetArn ?? "") !== "",
-    why: "there are no asynchronous invocations yet.",
-  },
-  {
     member: "ImageConfig",
     isAskedFor: ({ ImageConfig }) => Object.values(ImageConfig ?? {}).some((value) => value !== undefined),
     why: "there are no container images yet; use a zip package.",

@@ -39,6 +39,7 @@ export type FunctionSettings = Pick<
   | "tracingMode"
   | "logging"
   | "layers"
+  | "deadLetterTargetArn"
 >;
 
 /** What a verified signature tells of code; nothing for code that has none. */

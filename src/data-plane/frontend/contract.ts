@@ -48,7 +48,9 @@ export type InvokeOutcome =
   /** No such function or version; `arn` as AWS names it in "Function not found: …". */
   | { readonly kind: "not-found"; readonly arn: string }
   /** The function exists but cannot run: its state is Pending, Inactive or Failed. */
-  | { readonly kind: "not-ready"; readonly state: string; readonly reason: string };
+  | { readonly kind: "not-ready"; readonly state: string; readonly reason: string }
+  /** The chain of events has come round to the function too often; see `lineage.ts`. */
+  | { readonly kind: "recursive"; readonly message: string };
 
 export interface Frontend {
   /** Rejects with `UnavailableError` when no worker can serve it. */

@@ -76,6 +76,11 @@ export class FunctionDirectory {
     return { kind: "not-ready", state: configuration.state, reason: configuration.stateReason ?? "" };
   }
 
+  /** Whether the owner lets events come back to the function in a circle; by its unqualified ARN. */
+  allowsLoops(arn: string): boolean {
+    return this.#entries.get(arn)?.record?.recursiveLoop === "Allow";
+  }
+
   /** Every configuration that can be invoked now. */
   *configurations(): IterableIterator<FunctionConfiguration> {
     for (const entry of this.#entries.values()) yield* live(entry);

@@ -12,6 +12,7 @@ import type { Environment } from "../assignment/environment.ts";
 import type { CountingService } from "../counting/counting-service.ts";
 import type { Frontend, InvokeOutcome, InvokeRequest, StartInfo } from "./contract.ts";
 import type { FunctionDirectory, Resolution } from "./function-directory.ts";
+import { lineageIdOf, lineageOf, withLineage, type Lineage, type LineageId } from "./lineage.ts";
 import { TraceHeaders } from "./trace-id.ts";
 
 /** Environments that an invocation is offered to, when one after the other turns out to have ended. */
@@ -19,6 +20,10 @@ const offersMax = 3;
 
 /** What a throttled caller is told to wait: invocations end all the time, and SDKs back off by themselves. */
 const retryAfterSeconds = 1;
+
+const recursionMessage =
+  "Lambda has detected your function being invoked in a recursive loop with other Amazon Web Services resources and " +
+  "stopped your function's invocation.";
 
 export interface FrontendOptions {
   readonly clock: Clock;
@@ -38,6 +43,8 @@ export class InvocationFrontend implements Frontend {
   readonly #assignment: Assignment;
   readonly #draw: () => number;
   readonly #traces: TraceHeaders;
+  /** Hashed once; forgotten with the configuration. */
+  readonly #lineageIds = new WeakMap<FunctionConfiguration, LineageId>();
   readonly #onUsage: (usage: UsageRecord) => void;
 
   constructor(options: FrontendOptions) {
@@ -67,6 +74,8 @@ export class InvocationFrontend implements Frontend {
     if (resolution.kind !== "found") return resolution;
 
     const { functionArn: arn, version } = resolution.configuration;
+    const lineage = this.#lineageOf(resolution.configuration, request.traceId);
+    if (lineage.isLoop && !this.#directory.allowsLoops(arn)) return { kind: "recursive", message: recursionMessage };
     const admission = this.#counting.admit(scope, arn, version);
     if (!admission.admitted) return { kind: "throttled", reason: admission.reason, retryAfterSeconds };
     // Returned as soon as the function has answered: a caller that calls again at once finds its place free.
@@ -87,7 +96,7 @@ export class InvocationFrontend implements Frontend {
         continue;
       }
       const start = startInfoOf(environment, hasWaited, this.#clock.monotonicMs() - receivedMs);
-      const handle = this.#run(request, configuration, environment, start);
+      const handle = this.#run(request, configuration, environment, start, lineage);
       try {
         const response = await handle.response;
         return { kind: "executed", executedVersion: configuration.version, response, start, report: handle.report };
@@ -97,11 +106,21 @@ export class InvocationFrontend implements Frontend {
     }
   }
 
+  #lineageOf(configuration: FunctionConfiguration, traceId: string | undefined): Lineage {
+    let id = this.#lineageIds.get(configuration);
+    if (id === undefined) {
+      id = lineageIdOf(configuration.functionArn);
+      this.#lineageIds.set(configuration, id);
+    }
+    return lineageOf(traceId, id);
+  }
+
   #run(
     request: InvokeRequest,
     configuration: FunctionConfiguration,
     environment: Environment,
     start: StartInfo,
+    lineage: Lineage,
   ): InvocationHandle {
     const { scope, functionName, qualifier } = request;
     const startedAtMs = this.#clock.now();
@@ -111,7 +130,7 @@ export class InvocationFrontend implements Frontend {
       invokedFunctionArn: functionArn(scope, functionName, qualifier),
       payload: request.payload,
       timeoutMs: configuration.timeoutSeconds * 1000,
-      traceId: this.#traces.of(configuration, request.requestId, request.traceId, startedAtMs),
+      traceId: withLineage(this.#traces.of(configuration, request.requestId, request.traceId, startedAtMs), lineage),
       wantsLogTail: request.wantsLogTail,
       ...(request.clientContext !== undefined && { clientContext: request.clientContext }),
     });

@@ -26,7 +26,7 @@ export class TraceHeaders {
     if (given !== undefined && /(?:^|;)\s*Sampled=[01](?:;|$)/.test(given)) return given;
     const sampled = configuration.tracingMode === "Active" && this.#isSampled(configuration, nowMs) ? 1 : 0;
     const hex = requestId.replaceAll("-", "");
-    const root = /(?:^|;)\s*Root=([^;]+)/.exec(given ?? "")?.[1] ?? rootOf(hex, nowMs);
+    const root = /(?:^|;)\s*Root=([^;]+)/.exec(given ?? "")?.[1] ?? rootOf(requestId, nowMs);
     const parent = /(?:^|;)\s*Parent=([^;]+)/.exec(given ?? "")?.[1] ?? hex.slice(16, 32);
     return `Root=${root};Parent=${parent};Sampled=${sampled}`;
   }
@@ -40,9 +40,9 @@ export class TraceHeaders {
 }
 
 /** Derived from the request's own id, so that traces and logs can be joined. */
-function rootOf(requestHex: string, nowMs: number): string {
+export function rootOf(requestId: RequestId, nowMs: number): string {
   const seconds = Math.floor(nowMs / 1000)
     .toString(16)
     .padStart(8, "0");
-  return `1-${seconds}-${requestHex.slice(0, 24)}`;
+  return `1-${seconds}-${requestId.replaceAll("-", "").slice(0, 24)}`;
 }

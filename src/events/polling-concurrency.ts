@@ -1,0 +1,56 @@
+/**
+ * How many events of one function are processed at once; pure. It grows with demand: enough to work off what waits within
+ * `drainWithinMs`, up to what the counting service admits. Who is refused knows how many were admitted, and asks for no
+ * more until a while has passed; so synchronous callers of the function are not crowded out by attempts that fail, and
+ * few events pay with a back-off for finding the limit.
+ */
+
+/** As many are always worth a try: a function's first environments start at once. */
+const concurrencyMin = 10;
+/** The account's concurrency on Lambda; bounds what one function's events hold in memory. */
+export const concurrencyMax = 1000;
+/** What waits should be worked off within this time, in ms. */
+const drainWithinMs = 1000;
+/** After a refusal no more are tried for this long, in ms; then this much more each time it is reconsidered. */
+const probeAfterMs = 3000;
+const probeFactor = 1.25;
+/** A function that became slower is noticed little by little, one that became faster at once. */
+const drift = 1.02;
+
+export interface Demand {
+  /** Events that could be processed now, those that are included. */
+  readonly outstanding: number;
+  /** About what the fastest of the last invocations took; before there was one, how long the oldest has been running. */
+  readonly durationMs: number;
+}
+
+/** What was learned about the limits that others set. */
+export interface Ceiling {
+  readonly concurrency: number;
+  readonly refusedAtMs: number;
+}
+
+export const noCeiling: Ceiling = { concurrency: concurrencyMax, refusedAtMs: -Infinity };
+
+export function concurrencyFor({ outstanding, durationMs }: Demand, ceiling: Ceiling): number {
+  const wanted = Math.ceil((outstanding * durationMs) / drainWithinMs);
+  return Math.min(Math.max(wanted, concurrencyMin), ceiling.concurrency);
+}
+
+/** `admitted` are the function's other events in flight when one was refused. */
+export function ceilingAfterRefusal(ceiling: Ceiling, admitted: number, nowMs: number): Ceiling {
+  return { concurrency: Math.max(1, Math.min(ceiling.concurrency, admitted)), refusedAtMs: nowMs };
+}
+
+export function ceilingReconsidered(ceiling: Ceiling, nowMs: number): Ceiling {
+  if (nowMs - ceiling.refusedAtMs < probeAfterMs) return ceiling;
+  return { ...ceiling, concurrency: Math.min(concurrencyMax, Math.ceil(ceiling.concurrency * probeFactor)) };
+}
+
+/**
+ * The duration to reckon with after an invocation took `sampleMs`. Not the mean: on a machine that is busy with the
+ * function itself the mean rises with concurrency, and concurrency would rise with the mean.
+ */
+export function durationAfter(durationMs: number | undefined, sampleMs: number): number {
+  return durationMs === undefined ? sampleMs : Math.min(durationMs * drift + 0.1, sampleMs);
+}
