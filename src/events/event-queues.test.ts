@@ -43,6 +43,19 @@ test("an event is processed at once, as it came, and is gone when it succeeded",
   assert(await isDone(bench, "f"));
 });
 
+test("events that are accepted before all is known are processed when it is", async () => {
+  await using bench = new EventsBench();
+  await bench.create("f");
+  await bench.configure("f", { onSuccess: queue("done") });
+  await bench.send("f");
+  assert.equal(bench.invocations.length, 0);
+
+  await bench.events.start();
+  await bench.settled();
+
+  assert.equal(bench.sent.length, 1);
+});
+
 test("an event for a function that is not there is refused", async () => {
   await using bench = await EventsBench.open();
 

@@ -61,6 +61,8 @@ export class EventQueues implements FunctionTarget {
   /** Of functions that had events, by their queue's name. */
   readonly #queues = new Map<string, Promise<FunctionQueue>>();
   #watch: Watch | undefined;
+  /** Until then events are accepted and not processed. */
+  #isStarted = false;
 
   constructor(options: EventQueuesOptions) {
     this.#options = options;
@@ -77,6 +79,7 @@ export class EventQueues implements FunctionTarget {
     const { engine, functions } = this.#options;
     await this.#settings.follow(engine.records);
     this.#watch = await engine.records.watch<FunctionRecord>(functionsPrefix, (change) => this.#onFunction(change));
+    this.#isStarted = true;
     for (const key of await engine.queues.list(eventQueuesPrefix)) {
       const fn = functionOfQueue(key);
       if ((await functions.find(fn.scope, fn.name)) === undefined) await engine.queues.remove(key);
@@ -106,7 +109,7 @@ export class EventQueues implements FunctionTarget {
         if (error instanceof QueueRemovedError) continue;
         throw error;
       }
-      poller.arrived();
+      if (this.#isStarted) poller.arrived();
       return { kind: "accepted" };
     }
   }

@@ -48,13 +48,14 @@ export class TargetRouter implements EventTargets {
 
   async send(from: Scope, arn: string, message: TargetMessage): Promise<TargetOutcome> {
     const kind = destinationKindOf(arn);
+    const [, , , region, account] = arn.split(":");
+    if ((kind === "function" || kind === "queue") && (region !== from.region || account !== from.account)) {
+      return refused("a function sends to its own account and region only");
+    }
     switch (kind) {
       case "function": {
         const target = parseFunctionArn(arn);
-        if (target === undefined) return refused(`${arn} is no function's ARN`);
-        if (target.scope.account !== from.account || target.scope.region !== from.region) {
-          return refused("a function sends to functions of its own account and region only");
-        }
+        if (target === undefined) return refused("it is no function's ARN");
         return this.#functions.invokeWithRecord(target, message);
       }
       case "queue":

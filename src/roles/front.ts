@@ -45,6 +45,7 @@ import { openDataPlane } from "../data-plane/data-plane.ts";
 import { backupEngine } from "../engine/backup.ts";
 import { openSqliteEngine, type SqliteEngine } from "../engine/sqlite/sqlite-engine.ts";
 import { EventQueues } from "../events/event-queues.ts";
+import { SqsTarget } from "../events/sqs-target.ts";
 import { createInternalRoutes } from "../http/internal-routes.ts";
 import { UsageLog } from "../metering/usage-log.ts";
 import { openPackageStore } from "../packages/package-store.ts";
@@ -128,6 +129,7 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
     engine,
     functions,
     frontend: dataPlane.frontend,
+    queueTarget: new SqsTarget(queues),
     clock,
     newId: randomUUID,
     onWarning: report,

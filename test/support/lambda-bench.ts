@@ -80,7 +80,10 @@ export class LambdaBench implements AsyncDisposable {
   ): Promise<LambdaBench> {
     const directory = await mkdtemp(join(tmpdir(), "hearth-lambda-"));
     const clock = new ManualClock();
-    return new LambdaBench(directory, clock, await openPackageStore(directory, { clock }), runtimes, settings);
+    const packages = await openPackageStore(directory, { clock });
+    const bench = new LambdaBench(directory, clock, packages, runtimes, settings);
+    await bench.events.start();
+    return bench;
   }
 
   private constructor(
