@@ -397,22 +397,23 @@ test("what asks for none of it is accepted, as clients send it by default", asyn
 });
 
 test("a dead-letter queue is shown, replaced and taken away", async () => {
-  const queue = (name: string): { readonly TargetArn: string } => ({
-    TargetArn: `arn:aws:sqs:us-east-1:000000000000:${name}`,
-  });
+  const queues = {
+    a: { TargetArn: "arn:aws:sqs:us-east-1:000000000000:a" },
+    b: { TargetArn: "arn:aws:sqs:us-east-1:000000000000:b" },
+  } as const;
   const shown = async (): Promise<unknown> =>
     (await lambda.call("GetFunctionConfiguration", { FunctionName: "f" }))["DeadLetterConfig"];
   const update = async (change: object): Promise<void> => {
     await lambda.call("UpdateFunctionConfiguration", { FunctionName: "f", ...change });
     await lambda.untilSettled("f");
   };
-  await lambda.create("f", { DeadLetterConfig: queue("a") });
-  assert.deepEqual(await shown(), queue("a"));
+  await lambda.create("f", { DeadLetterConfig: queues.a });
+  assert.deepEqual(await shown(), queues.a);
 
   await update({ Description: "other" });
-  assert.deepEqual(await shown(), queue("a"));
-  await update({ DeadLetterConfig: queue("b") });
-  assert.deepEqual(await shown(), queue("b"));
+  assert.deepEqual(await shown(), queues.a);
+  await update({ DeadLetterConfig: queues.b });
+  assert.deepEqual(await shown(), queues.b);
   await update({ DeadLetterConfig: { TargetArn: "" } });
   assert.equal(await shown(), undefined);
 });

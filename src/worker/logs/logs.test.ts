@@ -214,14 +214,17 @@ test("a report in the text format is Lambda's REPORT line, with a status only wh
 });
 
 test("a report of a traced invocation names its trace, on a line of the same event", () => {
-  const render = (traceId: string): string => renderRecord(testSpec(), { ...report, traceId }, nowMs).join("");
   const root = "1-5759e988-bd862e3fe1be46a994272793";
+  const rendered = (sampled: 0 | 1): string => {
+    const traceId = `Root=${root};Parent=53995c3f42cd8ad8;Sampled=${sampled}`;
+    return renderRecord(testSpec(), { ...report, traceId }, nowMs).join("");
+  };
 
   assert.match(
-    render(`Root=${root};Parent=53995c3f42cd8ad8;Sampled=1`),
+    rendered(1),
     new RegExp(`^REPORT .*\\t\\nXRAY TraceId: ${root}\\tSegmentId: 53995c3f42cd8ad8\\tSampled: true\\t\\n$`),
   );
-  assert.doesNotMatch(render(`Root=${root};Parent=53995c3f42cd8ad8;Sampled=0`), /XRAY/);
+  assert.doesNotMatch(rendered(0), /XRAY/);
 });
 
 function recordsAt(systemLevel: "DEBUG" | "INFO" | "WARN", record: PlatformRecord): unknown[] {
