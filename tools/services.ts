@@ -71,3 +71,8 @@ export function serviceEntries(): readonly ServiceEntry[] {
     },
   ];
 }
+
+/** The operations of a service that are here. */
+export function operationsOf(service: string): readonly string[] {
+  return serviceEntries().flatMap(({ model, handlers }) => (model.facts.name === service ? Object.keys(handlers) : []));
+}

@@ -3,6 +3,9 @@
  * mapping, event invoke and provisioned concurrency configurations, a code signing configuration, tags. For tests that
  * ask about things that are there.
  */
+import type { Engine } from "../../src/engine/contract.ts";
+import type { RequestedWorld } from "../../src/aws/self-check/request-properties.ts";
+import type { Handlers } from "../../src/aws/service.ts";
 import type { KnownValues } from "../../src/aws/self-check/model-values.ts";
 import type { InvokeOutcome } from "../../src/data-plane/frontend/contract.ts";
 import { ApiError } from "../../src/core/errors.ts";
@@ -30,25 +33,32 @@ const executed: InvokeOutcome = {
   }),
 };
 
-export class LambdaWorld implements AsyncDisposable {
+export class LambdaWorld implements RequestedWorld {
   readonly lambda: LambdaBench;
+  readonly handlers: Handlers;
   #mappingId = "";
   #layerVersion = 0;
   #codeSigningConfigArn = "";
   #revisionIds: readonly string[] = [];
 
-  private constructor(lambda: LambdaBench) {
+  private constructor(lambda: LambdaBench, operations: readonly string[]) {
     this.lambda = lambda;
+    this.handlers = Object.fromEntries(
+      operations.map((name) => [name, (input: never, call) => lambda.call(name, input, call)]),
+    );
   }
 
-  static async open(): Promise<LambdaWorld> {
-    const world = new LambdaWorld(await LambdaBench.open());
+  static async open(operations: readonly string[]): Promise<LambdaWorld> {
+    const world = new LambdaWorld(await LambdaBench.open(), operations);
     world.lambda.outcome = executed;
     await world.restore();
     return world;
   }
 
-  /** Makes whatever is not there (any more). */
+  get engine(): Engine {
+    return this.lambda.engine;
+  }
+
   async restore(): Promise<void> {
     await this.#restoreLayer();
     await this.#restoreFunctions();
@@ -108,7 +118,7 @@ export class LambdaWorld implements AsyncDisposable {
     await this.#call("PublishVersion", { FunctionName });
   }
 
-  /** Values that are of this world, by member; the first of each is right for most operations. */
+  /** The first of each is right for most operations. */
   known(): KnownValues {
     const functions = [
       "f",
@@ -168,7 +178,6 @@ export class LambdaWorld implements AsyncDisposable {
     };
   }
 
-  /** What requests to an operation hold that have a chance. */
   usual(operation: string): Record<string, unknown> {
     const { Runtime, Handler, Code } = validRequest("new");
     const inputs: Readonly<Record<string, Record<string, unknown>>> = {
@@ -180,7 +189,6 @@ export class LambdaWorld implements AsyncDisposable {
     return inputs[operation] ?? {};
   }
 
-  /** Lets what requests began in the background end. */
   settle(): Promise<void> {
     return this.lambda.untilMappingsSettled();
   }
