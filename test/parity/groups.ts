@@ -28,14 +28,17 @@ export function groupOf(recorded: RecordedCase, runtimes: Installed): Grouping {
 }
 
 function needsOf({ calls, matches }: RecordedCase, runtimes: Installed): Set<string> {
-  const answered = matches.map(({ call }) => (call === null ? undefined : calls[call]));
-  const sources = eventSourcesOf(calls);
+  const answered = matches.flatMap(({ call }) => (call === null ? [] : [calls[call]?.service ?? ""]));
   return new Set([
-    ...answered.flatMap((call) => (call === undefined || operations.has(call.service) ? [] : [call.service])),
+    ...answered.filter((service) => !operations.has(service)),
+    ...eventSourceOwnersOf(calls).filter((owner) => !operations.has(owner)),
     ...calls.flatMap((call) => callNeeds(call, runtimes)),
-    // Whether a source is absent, its owner knows. Those that are there need not be: Hearth takes the word for it.
-    ...[...sources].flatMap(([arn, isThere]) => (isThere === "yes" ? [] : [arn.split(":")[2] ?? arn])),
   ]);
+}
+
+/** `dynamodb` of the stream of a table: a mapping is whole only where its source can be read. */
+function eventSourceOwnersOf(calls: readonly RecordedCall[]): string[] {
+  return [...eventSourcesOf(calls).keys()].map((arn) => arn.split(":")[2] ?? arn);
 }
 
 function callNeeds({ service, op, params }: RecordedCall, runtimes: Installed): string[] {
@@ -43,7 +46,6 @@ function callNeeds({ service, op, params }: RecordedCall, runtimes: Installed): 
   // Set-up by services that are not here: roles, queues and tables need not exist.
   if (known === undefined) return [];
   if (!known.has(op)) return [`more of ${service}`];
-  if (op === "Invoke" && params["InvocationType"] === "Event") return ["asynchronous invocations"];
   if (service === "lambda" && JSON.stringify(params).includes('"S3Bucket"')) return ["s3"];
   const { Runtime } = params as { readonly Runtime?: string };
   const isAbsent = Runtime !== undefined && classifyRuntime(Runtime).kind === "known" && !runtimes.has(Runtime);

@@ -5,6 +5,7 @@
 import * as Logs from "@aws-sdk/client-cloudwatch-logs";
 import * as Iam from "@aws-sdk/client-iam";
 import * as Lambda from "@aws-sdk/client-lambda";
+import * as Sqs from "@aws-sdk/client-sqs";
 import * as Sts from "@aws-sdk/client-sts";
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -62,6 +63,7 @@ export class RecordingPlayer implements Disposable {
       ["lambda", { module: Lambda, client: new Lambda.LambdaClient(settings) }],
       ["logs", { module: Logs, client: new Logs.CloudWatchLogsClient(settings) }],
       ["iam", { module: Iam, client: new Iam.IAMClient(settings) }],
+      ["sqs", { module: Sqs, client: new Sqs.SQSClient(settings) }],
       ["sts", { module: Sts, client: new Sts.STSClient(settings) }],
     ]);
     for (const { client } of this.#sdks.values()) this.#refusals.watch(client);
@@ -184,7 +186,8 @@ function plainOutput(output: unknown): unknown {
   const { $metadata, ...members } = output as { readonly $metadata: { readonly httpStatusCode: number } };
   const texts = Object.entries(members).map(([name, value]) => [
     name,
-    value instanceof Uint8Array ? Buffer.from(value).toString() : value,
+    // The client shows a body without bytes as null.
+    value instanceof Uint8Array ? Buffer.from(value).toString() : value === null && name === "Payload" ? "" : value,
   ]);
   const plain = JSON.parse(JSON.stringify(Object.fromEntries(texts))) as object;
   return { ...plain, ResponseMetadata: { HTTPStatusCode: $metadata.httpStatusCode } };
