@@ -50,7 +50,8 @@ export interface Records {
   list<T>(prefix: Key, options?: { readonly after?: Key; readonly limit?: number }): Promise<RecordEntry<T>[]>;
   /**
    * Delivers a "put" for every present record, resolves, then delivers every change once, in the order of writes to
-   * each key. A change is delivered after its write is durable, and before the writer's own promise resolves.
+   * each key. A change is delivered after its write is durable, before the writer's own promise resolves, and before
+   * any `get` or `list` of this process shows it.
    * `onChange` must not throw: what it throws is an uncaught exception of the process.
    */
   watch<T>(prefix: Key, onChange: (change: RecordChange<T>) => void): Promise<Watch>;

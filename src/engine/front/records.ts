@@ -2,9 +2,11 @@
  * Records over a driver's store: documents to JSON and back, bounds, and watches.
  *
  * Every write of this process passes through here, so watches need nothing of the driver but its snapshot. Answers come
- * in the order of writes, and each is delivered to the watches before its writer's promise resolves. A watch takes its
- * snapshot in pages, between which writes go on: what is written after the snapshot waits until it is delivered, and
- * what the snapshot contains already (its revision is not higher) is not delivered twice.
+ * in the order of writes, and each is delivered to the watches before its writer's promise resolves. A driver's reader
+ * may see a write before its answer is here; whoever asked for the record is answered when the watches know it.
+ *
+ * A watch takes its snapshot in pages, between which writes go on: what is written after the snapshot waits until it is
+ * delivered, and what the snapshot contains already (its revision is not higher) is not delivered twice.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type {
@@ -44,6 +46,10 @@ export class FrontRecords implements Records {
   readonly #reader: RecordReader;
   readonly #lifetime: Lifetime;
   readonly #watchers = new Set<Watcher>();
+  #writesUnderway = 0;
+  /** Of the newest write that the watches know; 0 before the first of this process. */
+  #toldRevision = 0;
+  readonly #untold = new Set<{ readonly revision: number; readonly resolve: () => void }>();
 
   constructor(store: Remote<RecordStore>, reader: RecordReader, lifetime: Lifetime) {
     this.#store = store;
@@ -54,22 +60,26 @@ export class FrontRecords implements Records {
   async get<T>(key: Key): Promise<RecordEntry<T> | undefined> {
     this.#lifetime.requireOpen();
     const stored = this.#reader.get(encodeKey(key));
-    return stored && toEntry<T>(stored);
+    if (stored === undefined) return undefined;
+    await this.#told(stored.revision);
+    return toEntry<T>(stored);
   }
 
   async put<T>(key: Key, value: T, expect?: Expectation): Promise<WriteOutcome<T>> {
     this.#lifetime.requireOpen();
     const encoded = encodeKey(key);
     const json = toJson("the record's value", value, documentBytesMax);
-    const outcome = await this.#store.put({ key: encoded, json, ...(expect === undefined ? {} : { expect }) });
-    return this.#finish(outcome, { key: encoded, json });
+    return this.#write({ key: encoded, json }, () =>
+      this.#store.put({ key: encoded, json, ...(expect === undefined ? {} : { expect }) }),
+    );
   }
 
   async delete<T>(key: Key, expect?: Revision): Promise<WriteOutcome<T>> {
     this.#lifetime.requireOpen();
     const encoded = encodeKey(key);
-    const outcome = await this.#store.delete({ key: encoded, ...(expect === undefined ? {} : { expect }) });
-    return this.#finish(outcome, { key: encoded });
+    return this.#write({ key: encoded }, () =>
+      this.#store.delete({ key: encoded, ...(expect === undefined ? {} : { expect }) }),
+    );
   }
 
   async list<T>(
@@ -85,6 +95,7 @@ export class FrontRecords implements Records {
       const page = this.#reader.page(range, Math.min(limit - entries.length, pageRecordsMax));
       const last = page.at(-1);
       if (last === undefined) break;
+      await this.#told(Math.max(...page.map(({ revision }) => revision)));
       for (const stored of page) entries.push(toEntry<T>(stored));
       range = rangeAfter(range, last.key);
       await nextTurn();
@@ -119,7 +130,32 @@ export class FrontRecords implements Records {
     return { stop };
   }
 
-  #finish<T>(outcome: StoredWrite, write: { readonly key: string; readonly json?: string }): WriteOutcome<T> {
+  async #write<T>(write: Omit<Change, "revision">, store: () => Promise<StoredWrite>): Promise<WriteOutcome<T>> {
+    this.#writesUnderway++;
+    try {
+      return this.#finish<T>(await store(), write);
+    } finally {
+      this.#writesUnderway--;
+      for (const waiter of this.#untold) {
+        if (!this.#isTold(waiter.revision)) continue;
+        this.#untold.delete(waiter);
+        waiter.resolve();
+      }
+    }
+  }
+
+  /** A write that is seen before its answer has arrived is under way still. */
+  #isTold(revision: number): boolean {
+    return revision <= this.#toldRevision || this.#writesUnderway === 0;
+  }
+
+  /** Resolves when the watches know that write. */
+  async #told(revision: number): Promise<void> {
+    if (this.#isTold(revision)) return;
+    await new Promise<void>((resolve) => this.#untold.add({ revision, resolve }));
+  }
+
+  #finish<T>(outcome: StoredWrite, write: Omit<Change, "revision">): WriteOutcome<T> {
     if (!outcome.written) return { written: false, current: outcome.current && toEntry<T>(outcome.current) };
     const change = { ...write, revision: outcome.revision };
     for (const watcher of this.#watchers) {
@@ -127,6 +163,7 @@ export class FrontRecords implements Records {
       if (watcher.backlog) watcher.backlog.push(change);
       else watcher.deliver(change);
     }
+    this.#toldRevision = outcome.revision;
     return { written: true, revision: outcome.revision as Revision };
   }
 }
