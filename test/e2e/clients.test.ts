@@ -236,7 +236,7 @@ test("hearth ps lists environments, as a table and as JSON", async () => {
   const json = await run(launcher, ["ps", "--output", "json"], { env: commandEnvironment() });
 
   assert.match(text.stdout, /^ENVIRONMENT +FUNCTION +STATE +START +AGE +INVOCATIONS +MEMORY\n/);
-  assert.match(text.stdout, new RegExp(`${name}:\\$LATEST +idle +\\d+ (s|min) +2 +[\\d.]+ MiB`));
+  assert.match(text.stdout, new RegExp(`${name}:\\$LATEST +idle +on-demand +\\d+ (s|min) +2 +[\\d.]+ MiB`));
   const { environments } = JSON.parse(json.stdout) as { environments: { functionArn: string; invocations: number }[] };
   assert.equal(environments.find(({ functionArn }) => functionArn.endsWith(`:${name}`))?.invocations, 2);
 });

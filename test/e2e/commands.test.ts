@@ -127,7 +127,7 @@ test("ps lists environments and pools for people and for scripts", async () => {
   assert.equal(row.invocations, 2);
   assert(row.memoryBytes > 1_000_000);
   assert.match(table, /^ENVIRONMENT +FUNCTION +STATE +START +AGE +INVOCATIONS +MEMORY$/m);
-  assert.match(table, new RegExp(`^${row.id} +${name}:\\$LATEST +\\w+ +\\d+ s +2 +[\\d.]+ MiB$`, "m"));
+  assert.match(table, new RegExp(`^${row.id} +${name}:\\$LATEST +\\w+ +on-demand +\\d+ s +2 +[\\d.]+ MiB$`, "m"));
 });
 
 test("invoke prints the response, then how the start was, where the time went, the memory and what is billed", async () => {
