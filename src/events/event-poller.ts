@@ -146,14 +146,12 @@ export class EventPoller {
       done: Promise.resolve()
         .then(() => process(message, () => entry.receipt))
         .then(
-          (processed) => this.#learn(processed),
-          (error: unknown) => this.#warn(error),
-        )
-        .finally(() => {
-          this.#inFlight.delete(id);
-          this.#bytesInFlight -= entry.bytes;
-          this.#wake?.();
-        }),
+          (processed) => this.#ended(id, entry, processed),
+          (error: unknown) => {
+            this.#warn(error);
+            this.#ended(id, entry, { wasRefused: false });
+          },
+        ),
     };
     this.#inFlight.set(id, entry);
     this.#bytesInFlight += entry.bytes;
@@ -170,10 +168,18 @@ export class EventPoller {
     this.#extending = this.#options.clock.after(extendEveryMs, this.#extend);
   };
 
+  #ended(id: string, { bytes }: InFlight, processed: Processed): void {
+    this.#inFlight.delete(id);
+    this.#bytesInFlight -= bytes;
+    this.#learn(processed);
+    this.#wake?.();
+  }
+
+  /** Of one that is not in flight any more: of many that are refused together, the last sees how many were admitted. */
   #learn({ wasRefused, durationMs }: Processed): void {
     if (durationMs !== undefined) this.#durationMs = durationAfter(this.#durationMs, durationMs);
     if (!wasRefused) return;
-    const admitted = this.#inFlight.size - 1;
+    const admitted = this.#inFlight.size;
     this.#ceiling = ceilingAfterRefusal(this.#ceiling, admitted, this.#options.clock.now());
     this.#pause(admitted === 0 ? refusedPauseMs : crowdedPauseMs);
   }

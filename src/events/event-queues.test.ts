@@ -359,6 +359,33 @@ test("more are processed at once as more wait, and no more than are admitted", a
   assert(bench.invocations.length - before < 120, String(bench.invocations.length - before));
 });
 
+test("of events that come together only as many are tried again as one was admitted", async () => {
+  await using bench = await EventsBench.open("f");
+  let running = false;
+  let refused = 0;
+  bench.answer = () => {
+    if (running) {
+      refused += 1;
+      return throttled;
+    }
+    running = true;
+    return new Promise((resolve) => {
+      bench.clock.after(100, () => {
+        running = false;
+        resolve(succeeded());
+      });
+    });
+  };
+
+  await Promise.all(Array.from({ length: 10 }, () => bench.send("f")));
+  const refusedAtFirst = refused;
+  await bench.advance(2500, 50);
+
+  assert.equal(refusedAtFirst, 9);
+  assert.equal(refused, 9);
+  assert(await isDone(bench, "f"));
+});
+
 test("a long invocation is not begun again while it runs, and soon after a crash", async () => {
   await using bench = await EventsBench.open("f");
   bench.answer = () => new Promise(() => undefined);
