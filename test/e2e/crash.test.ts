@@ -1,7 +1,7 @@
 /** `kill -9` of any process under load: what was acknowledged is there, the next start serves, and nothing is left over. */
 import { GetFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -10,6 +10,7 @@ import { setTimeout } from "node:timers/promises";
 import { createFunction, invoke } from "../support/functions.ts";
 import { startHearth, uidsOf, type RunningHearth } from "../support/hearth.ts";
 import { leftoversOf } from "../support/leftovers.ts";
+import { killHearth, pidOf } from "../support/role-pid.ts";
 
 const handler = { "index.js": "exports.handler = async (event) => event;" };
 const pollMs = 50;
@@ -23,16 +24,6 @@ before(async () => {
 after(async () => {
   await rm(dataDirectory, { recursive: true, force: true });
 });
-
-/** Process ids of one role of a running Hearth. */
-async function pidOf(hearth: RunningHearth, role: "worker" | "front"): Promise<number> {
-  for (const pid of (await readdir("/proc")).filter((entry) => /^\d+$/.test(entry))) {
-    const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
-    if (!status.includes(`\nPPid:\t${hearth.process.pid}\n`)) continue;
-    if ((await readFile(`/proc/${pid}/cmdline`, "utf8")).endsWith(`\0${role}\0`)) return Number(pid);
-  }
-  throw new Error(`no ${role}`);
-}
 
 interface Load {
   readonly failures: string[];
@@ -101,11 +92,9 @@ test("after kill -9 of everything, the next start has every function, serves, an
     acknowledged.push(await createFunction(lambda, handler));
     return acknowledged.length >= 5 && load.answered() > 20;
   });
-  const pids = [crashed.process.pid ?? 0, await pidOf(crashed, "worker"), await pidOf(crashed, "front")];
 
-  for (const pid of pids) process.kill(pid, "SIGKILL");
+  await killHearth(crashed);
   await load.stop();
-  await until(() => crashed.process.signalCode !== null);
 
   const hearth = await startHearth({ dataDirectory, sameUidsAs: crashed });
   for (const each of [name, ...acknowledged]) {

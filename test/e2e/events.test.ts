@@ -85,17 +85,21 @@ async function sendEvent(name: string, event: unknown, qualifier?: string): Prom
   return answer.$metadata.requestId ?? "";
 }
 
+async function sendSuccesses(name: string, arn: string, qualifier = "$LATEST"): Promise<void> {
+  await lambda.send(
+    new PutFunctionEventInvokeConfigCommand({
+      FunctionName: name,
+      Qualifier: qualifier,
+      DestinationConfig: { OnSuccess: { Destination: arn } },
+    }),
+  );
+}
+
 test("the record of an event that succeeded reaches its destination, version and trace included", async () => {
   const queue = await createQueue();
   const name = await createFunction(lambda, handler("return { got: event };"));
   const { Version } = await lambda.send(new PublishVersionCommand({ FunctionName: name }));
-  await lambda.send(
-    new PutFunctionEventInvokeConfigCommand({
-      FunctionName: name,
-      ...(Version === undefined ? {} : { Qualifier: Version }),
-      DestinationConfig: { OnSuccess: { Destination: queue.arn } },
-    }),
-  );
+  await sendSuccesses(name, queue.arn, Version);
 
   const requestId = await sendEvent(name, { n: 1 }, Version);
   const message = await nextIn(queue);
@@ -165,12 +169,7 @@ test("with one reserved environment every event is processed, one after the othe
   const done = await createQueue();
   const name = await createFunction(lambda, handler("await new Promise((r) => setTimeout(r, 20)); return event;"));
   await lambda.send(new PutFunctionConcurrencyCommand({ FunctionName: name, ReservedConcurrentExecutions: 1 }));
-  await lambda.send(
-    new PutFunctionEventInvokeConfigCommand({
-      FunctionName: name,
-      DestinationConfig: { OnSuccess: { Destination: done.arn } },
-    }),
-  );
+  await sendSuccesses(name, done.arn);
 
   await Promise.all(Array.from({ length: 10 }, (_, n) => sendEvent(name, n)));
 
@@ -187,13 +186,8 @@ test("a destination may be a function; InvokeAsync sends events too", async () =
   const done = await createQueue();
   const second = await createFunction(lambda, handler("return event.responsePayload + 1;"));
   const first = await createFunction(lambda, handler("return event + 1;"));
-  const destination = (name: string, arn: string): PutFunctionEventInvokeConfigCommand =>
-    new PutFunctionEventInvokeConfigCommand({
-      FunctionName: name,
-      DestinationConfig: { OnSuccess: { Destination: arn } },
-    });
-  await lambda.send(destination(second, done.arn));
-  await lambda.send(destination(first, `arn:aws:lambda:us-east-1:000000000000:function:${second}`));
+  await sendSuccesses(second, done.arn);
+  await sendSuccesses(first, `arn:aws:lambda:us-east-1:000000000000:function:${second}`);
 
   const { Status } = await lambda.send(new InvokeAsyncCommand({ FunctionName: first, InvokeArgs: Buffer.from("1") }));
 
@@ -224,12 +218,7 @@ test("a function that goes on sending itself events is stopped at its 17th turn,
   assert.equal(record["requestContext"]?.["condition"], "RecursiveInvocation");
 
   await lambda.send(new PutFunctionRecursionConfigCommand({ FunctionName: name, RecursiveLoop: "Allow" }));
-  await lambda.send(
-    new PutFunctionEventInvokeConfigCommand({
-      FunctionName: name,
-      DestinationConfig: { OnSuccess: { Destination: done.arn } },
-    }),
-  );
+  await sendSuccesses(name, done.arn);
   await sendEvent(name, { n: 1, stop: 20 });
   for (;;) {
     const { requestPayload } = JSON.parse((await nextIn(done)).Body ?? "") as { requestPayload: { n: number } };
