@@ -37,3 +37,8 @@ export class UnavailableError extends Error {
 export function refusalBehind(error: unknown): ApiError | undefined {
   return error instanceof UnavailableError && error.cause instanceof ApiError ? error.cause : undefined;
 }
+
+/** What was asked is on its way out: there is nothing to warn of, and nothing to try again. */
+export function isClosing(error: unknown): boolean {
+  return error instanceof UnavailableError && error.reason === "closing";
+}

@@ -49,6 +49,7 @@ import { SqsTarget } from "../events/sqs-target.ts";
 import { createInternalRoutes } from "../http/internal-routes.ts";
 import { UsageLog } from "../metering/usage-log.ts";
 import { openPackageStore } from "../packages/package-store.ts";
+import { PollerFleet } from "../pollers/poller-fleet.ts";
 import { RuntimeRegistry } from "../runtimes/registry.ts";
 import { FunctionVariables } from "../secrets/function-variables.ts";
 import { keysDirectoryName, readKeys } from "../secrets/key-files.ts";
@@ -103,13 +104,6 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
     newId: randomUUID,
     onError: (error) => report(`queues: ${error instanceof Error ? error.stack : String(error)}`),
   });
-  const eventSourceMappings = new EventSourceMappings({
-    records,
-    functions,
-    sources: queueSources(queues),
-    clock,
-    newId: randomUUID,
-  });
   const profiles = new SigningProfiles(signingProfilesOf(config));
   for (const problem of await profiles.problems()) report(`signing profiles: ${problem}`);
   const codeSigning = new CodeSigning({ engine, functions, profiles, clock, newId: randomUUID, onWarning: report });
@@ -133,6 +127,23 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
     clock,
     newId: randomUUID,
     onWarning: report,
+  });
+
+  const pollers = new PollerFleet({
+    records,
+    queues,
+    frontend: dataPlane.frontend,
+    clock,
+    newId: randomUUID,
+    onWarning: report,
+  });
+  const eventSourceMappings = new EventSourceMappings({
+    records,
+    functions,
+    sources: queueSources(queues),
+    readers: pollers,
+    clock,
+    newId: randomUUID,
   });
 
   const workers = new WorkerLink(dataPlane, instance);
@@ -218,11 +229,13 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
   await eventSourceMappings.start();
   await workers.start();
   await events.start();
+  await pollers.start();
   return {
     detail: addressOf(endpoint.server, config.host),
     async stop() {
       await Promise.all([endpoint.close(), closed(internalServer)]);
       await events.close();
+      await pollers.close();
       await eventSourceMappings.close();
       await functions.close();
       await queues.close();

@@ -11,6 +11,7 @@ import { CodeSigning } from "../../src/control-plane/code-signing/code-signing.t
 import { Concurrency } from "../../src/control-plane/concurrency/concurrency.ts";
 import { EventInvokeConfigs } from "../../src/control-plane/event-invoke/event-invoke-configs.ts";
 import { EventSourceMappings } from "../../src/control-plane/event-source-mappings/event-source-mappings.ts";
+import { unknownSources } from "../../src/control-plane/event-source-mappings/event-sources.ts";
 import { isSettled } from "../../src/control-plane/event-source-mappings/mapping-life.ts";
 import {
   mappingsPrefix,
@@ -119,7 +120,7 @@ export class LambdaBench implements AsyncDisposable {
     this.eventSourceMappings = new EventSourceMappings({
       records,
       functions: this.functions,
-      sources: { exists: async (arn) => this.sources.get(arn) ?? "unknown" },
+      sources: { ...unknownSources, exists: async (arn) => this.sources.get(arn) ?? "unknown" },
       clock,
       newId,
     });

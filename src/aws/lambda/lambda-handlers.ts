@@ -155,7 +155,7 @@ const refusedMembers =
  */
 export const partial: Readonly<Record<string, string>> = {
   CreateEventSourceMapping:
-    "The whole record and its states; nothing reads from the source yet, nor is it known whether it exists. `KMSKeyArn` is refused by name.",
+    "SQS queues (docs/event-source-mappings.md); other sources are refused. `KMSKeyArn` is refused by name; `MetricsConfig` and `LoggingConfig` are kept and shown, and nothing records metrics.",
   UpdateEventSourceMapping: "`KMSKeyArn` is refused by name.",
   CreateFunctionUrlConfig: "The record; requests to the URL are refused until it is served.",
   PutFunctionEventInvokeConfig:

@@ -8,8 +8,9 @@ import type { Records } from "../../engine/contract.ts";
 import { createMemoryEngine } from "../../engine/memory/memory-engine.ts";
 import { functionNotFound } from "../functions/refusals.ts";
 import type { Functions } from "../functions/functions.ts";
+import type { QueueRecord } from "../queues/queue-record.ts";
 import { EventSourceMappings, type NewMapping } from "./event-source-mappings.ts";
-import { eventSourceOf, unknownSources, type EventSource } from "./event-sources.ts";
+import { eventSourceOf, queueSources, unknownSources, type EventSource } from "./event-sources.ts";
 import { isSettled } from "./mapping-life.ts";
 import { mappingsPrefix, type EventSourceMappingRecord } from "./mapping-record.ts";
 
@@ -29,11 +30,11 @@ const mapping = (source: string, overrides: Partial<NewMapping> = {}): NewMappin
   ...overrides,
 });
 
-/** Functions `f` and `g` exist. */
+/** Functions `f` and `g` exist, with Lambda's own timeout. */
 const functions: Pick<Functions, "resolve"> = {
   resolve: (_scope, name) =>
     name === "f" || name === "g"
-      ? (Promise.resolve({}) as ReturnType<Functions["resolve"]>)
+      ? (Promise.resolve({ configuration: { timeoutSeconds: 3 } }) as ReturnType<Functions["resolve"]>)
       : Promise.reject(functionNotFound(scope, name)),
 };
 
@@ -162,23 +163,90 @@ test("a mapping that moves to another function must not meet one that is there",
   assert.equal((await move("g")).state, "Updating");
 });
 
-test("a source that is known to be absent is refused", async () => {
+const nonExistentQueue =
+  "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. " +
+  "SQS Error Message: The specified queue does not exist.";
+
+for (const [what, sources, message] of [
+  ["is known to be absent", { exists: () => Promise.resolve("no" as const) }, nonExistentQueue],
+  [
+    "belongs to another account",
+    { exists: () => Promise.resolve("forbidden" as const) },
+    "The function execution role does not have permissions to call ReceiveMessage on SQS",
+  ],
+  [
+    "nothing reads from",
+    { isRead: () => false },
+    "Hearth does not read from SQS queues yet. Event source mappings take SQS queues only.",
+  ],
+  [
+    "would give its messages to others while the function runs",
+    { visibilitySecondsOf: () => 2 },
+    "Queue visibility timeout: 2 seconds is less than Function timeout: 3 seconds",
+  ],
+] as const) {
+  test(`a source that ${what} is refused`, async () => {
+    await using bench = new Bench();
+    const mappings = new EventSourceMappings({
+      records: bench.engine.records,
+      functions,
+      sources: { ...unknownSources, ...sources },
+      clock: bench.clock,
+      newId: () => "never",
+    });
+
+    await assert.rejects(mappings.create(scope, mapping("q")), { code: "InvalidParameterValueException", message });
+    assert.deepEqual(await bench.all(), []);
+  });
+}
+
+const arnOf = (account: string, name: string): string => `arn:aws:sqs:us-east-1:${account}:${name}`;
+const kinds = ["sqs", "kinesis", "dynamodb", "msk", "self-managed-kafka", "mq", "documentdb"] as const;
+
+test("queues are known by their records, and no other kind is read from", async () => {
+  const record = { settings: { visibilitySeconds: 30 } } as QueueRecord;
+  const sources = queueSources({ find: ({ name }) => (name === "q" ? record : undefined) });
+
+  assert.deepEqual(
+    kinds.filter((kind) => sources.isRead(kind)),
+    ["sqs"],
+  );
+  assert.equal(await sources.exists(arnOf(scope.account, "q"), scope), "yes");
+  assert.equal(await sources.exists(arnOf(scope.account, "p"), scope), "no");
+  assert.equal(await sources.exists(arnOf("111111111111", "q"), scope), "forbidden");
+  assert.equal(sources.visibilitySecondsOf(arnOf(scope.account, "q")), 30);
+  assert.equal(sources.visibilitySecondsOf(arnOf(scope.account, "p")), undefined);
+});
+
+test("what is disabled or deleted is so when nothing reads any more", async () => {
   await using bench = new Bench();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stopped: string[] = [];
   const mappings = new EventSourceMappings({
     records: bench.engine.records,
     functions,
-    sources: { exists: () => Promise.resolve("no") },
+    sources: unknownSources,
+    readers: {
+      stopped({ uuid, state }) {
+        stopped.push(`${uuid} ${state}`);
+        return state === "Disabling" ? promise : Promise.resolve();
+      },
+    },
     clock: bench.clock,
-    newId: () => "never",
+    newId: () => "00000000-0000-4000-8000-000000000001",
   });
+  const { uuid } = await mappings.create(scope, mapping("q"));
+  await bench.settle();
 
-  await assert.rejects(mappings.create(scope, mapping("q")), {
-    code: "InvalidParameterValueException",
-    message:
-      "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. " +
-      "SQS Error Message: The specified queue does not exist.",
-  });
-  assert.deepEqual(await bench.all(), []);
+  await mappings.update(scope, uuid, { enabled: false, settingsOf: () => settings });
+  await bench.settle();
+  assert.equal((await mappings.get(scope, uuid)).state, "Disabling");
+  resolve();
+  await bench.settle();
+
+  assert.equal((await mappings.get(scope, uuid)).state, "Disabled");
+  assert.equal(stopped.at(-1), `${uuid} Disabling`);
+  await mappings.close();
 });
 
 type Step =

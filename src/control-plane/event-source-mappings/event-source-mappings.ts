@@ -1,19 +1,28 @@
 /**
  * The control plane of event source mappings: their records and states, without their wire shapes. A change is durable
  * when its promise resolves, in a state of transition; the step that settles it follows in the background and is taken
- * up again after a crash. Nothing reads from the sources yet.
+ * up again after a crash. Whoever reads from the sources follows the records.
  */
 import type { Clock, Timer } from "../../core/clock.ts";
 import { ApiError } from "../../core/errors.ts";
 import { Gate } from "../../core/gate.ts";
+import type { FunctionConfiguration } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
 import type { Records } from "../../engine/contract.ts";
 import type { Functions } from "../functions/functions.ts";
 import { isKnown } from "../functions/is-known.ts";
 import { requireTags, retagged, type TagChange, type TaggedResources, type Tags } from "../tags.ts";
 import { requireNoDuplicate } from "./duplicates.ts";
-import { sourceMissing, type EventSource, type EventSources } from "./event-sources.ts";
-import { isSettled, nextState, settledState, stateOfNew, type MappingEvent } from "./mapping-life.ts";
+import {
+  sourceForbidden,
+  sourceMissing,
+  sourceNotRead,
+  visibilityTooShort,
+  type EventSource,
+  type EventSources,
+  type MappingReaders,
+} from "./event-sources.ts";
+import { isSettled, nextState, readsIn, settledState, stateOfNew, type MappingEvent } from "./mapping-life.ts";
 import { mappingArn, type EventSourceMappingRecord, type MappingSettings } from "./mapping-record.ts";
 import { mappingNotFound, MappingStore } from "./mapping-store.ts";
 
@@ -24,6 +33,8 @@ export interface EventSourceMappingsOptions {
   readonly records: Records;
   readonly functions: Pick<Functions, "resolve">;
   readonly sources: EventSources;
+  /** Undefined where nothing reads. */
+  readonly readers?: MappingReaders;
   readonly clock: Clock;
   /** Makes a fresh UUID. */
   readonly newId: () => string;
@@ -59,6 +70,7 @@ export class EventSourceMappings implements TaggedResources {
   readonly #store: MappingStore;
   readonly #functions: Pick<Functions, "resolve">;
   readonly #sources: EventSources;
+  readonly #readers: MappingReaders | undefined;
   readonly #clock: Clock;
   readonly #newId: () => string;
   /** One at a time, since no two may connect the same source and function. */
@@ -67,10 +79,11 @@ export class EventSourceMappings implements TaggedResources {
   readonly #running = new Set<Promise<void>>();
   #closed = false;
 
-  constructor({ records, functions, sources, clock, newId }: EventSourceMappingsOptions) {
+  constructor({ records, functions, sources, readers, clock, newId }: EventSourceMappingsOptions) {
     this.#store = new MappingStore(records);
     this.#functions = functions;
     this.#sources = sources;
+    this.#readers = readers;
     this.#clock = clock;
     this.#newId = newId;
   }
@@ -93,8 +106,9 @@ export class EventSourceMappings implements TaggedResources {
     { target, source, settingsOf, enabled, tags }: NewMapping,
   ): Promise<EventSourceMappingRecord> {
     requireTags(tags);
-    await this.#requireFunction(scope, target);
-    await this.#requireSource(source);
+    const { timeoutSeconds } = await this.#configurationOf(scope, target);
+    await this.#requireSource(scope, source);
+    this.#requireVisibility(source, timeoutSeconds);
     const [uuid, nowMs] = [this.#newId(), this.#clock.now()];
     const settings = settingsOf(uuid);
     if ((settings.startingPositionTimestampMs ?? 0) > nowMs) throw startInFuture();
@@ -144,7 +158,8 @@ export class EventSourceMappings implements TaggedResources {
       this.#store.modify(scope, uuid, (current) => changed(current, change, this.#clock.now()));
     if (target === undefined) return this.#settling(await write());
     const before = await this.get(scope, uuid);
-    await this.#requireFunction(scope, target);
+    const { timeoutSeconds } = await this.#configurationOf(scope, target);
+    this.#requireVisibility(before.source, timeoutSeconds);
     const record = await this.#connecting.run(async () => {
       await requireNoDuplicate(withTarget(before, target), this.#store.all(scope));
       return write();
@@ -177,13 +192,26 @@ export class EventSourceMappings implements TaggedResources {
     throw new ApiError("ResourceNotFoundException", `Event source mapping not found: ${arn}`);
   }
 
-  async #requireFunction(scope: Scope, { name, qualifier }: MappingTarget): Promise<void> {
+  async #configurationOf(scope: Scope, { name, qualifier }: MappingTarget): Promise<FunctionConfiguration> {
     if (!(await isKnown(this.#functions, scope, name, qualifier))) throw functionMissing();
+    return (await this.#functions.resolve(scope, name, qualifier)).configuration;
   }
 
-  async #requireSource(source: EventSource): Promise<void> {
+  /** Others would get the messages while the function runs. */
+  #requireVisibility(source: EventSource, timeoutSeconds: number): void {
     if (source.kind === "self-managed-kafka") return;
-    if ((await this.#sources.exists(source.arn)) === "no") throw sourceMissing(source.kind, source.arn);
+    const visibilitySeconds = this.#sources.visibilitySecondsOf(source.arn);
+    if (visibilitySeconds !== undefined && visibilitySeconds < timeoutSeconds) {
+      throw visibilityTooShort(visibilitySeconds, timeoutSeconds);
+    }
+  }
+
+  async #requireSource(scope: Scope, source: EventSource): Promise<void> {
+    if (!this.#sources.isRead(source.kind)) throw sourceNotRead(source.kind);
+    if (source.kind === "self-managed-kafka") return;
+    const answer = await this.#sources.exists(source.arn, scope);
+    if (answer === "no") throw sourceMissing(source.kind, source.arn);
+    if (answer === "forbidden") throw sourceForbidden();
   }
 
   #settling(record: EventSourceMappingRecord): EventSourceMappingRecord {
@@ -204,6 +232,8 @@ export class EventSourceMappings implements TaggedResources {
   /** Never rejects: a step that the engine refuses is tried again. */
   async #settle(scope: Scope, uuid: string): Promise<void> {
     try {
+      const record = await this.#store.find(scope, uuid);
+      if (record !== undefined && !readsIn(record)) await this.#readers?.stopped(record);
       await this.#store.modify(scope, uuid, settled);
     } catch (error) {
       // Gone meanwhile: nothing is left to settle.

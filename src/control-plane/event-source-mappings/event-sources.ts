@@ -3,7 +3,9 @@
  * all others it is unknown, and the mapping is accepted.
  */
 import { ApiError } from "../../core/errors.ts";
-import { parseQueueArn, type QueueRef } from "../queues/queue-record.ts";
+import type { Scope } from "../../core/identity.ts";
+import { parseQueueArn, type QueueRecord, type QueueRef } from "../queues/queue-record.ts";
+import type { EventSourceMappingRecord } from "./mapping-record.ts";
 
 /** Lambda's kinds of event sources; each takes settings of its own. */
 export type SourceKind = "sqs" | "kinesis" | "dynamodb" | "msk" | "self-managed-kafka" | "mq" | "documentdb";
@@ -16,19 +18,43 @@ export type EventSource =
   | { readonly kind: "self-managed-kafka"; readonly bootstrapServers: readonly string[] };
 
 export interface EventSources {
-  exists(arn: string): Promise<"yes" | "no" | "unknown">;
+  /** Kinds that nothing reads from are refused. */
+  isRead(kind: SourceKind): boolean;
+  /** Whether mappings in `scope` can read from it. */
+  exists(arn: string, scope: Scope): Promise<"yes" | "no" | "forbidden" | "unknown">;
+  /** How long what was read is kept from others; undefined of sources that do not, or that are not known. */
+  visibilitySecondsOf(arn: string): number | undefined;
+}
+
+/** Whoever reads from the sources. */
+export interface MappingReaders {
+  /** Resolves when nothing more is read for the mapping and nothing that was read waits for its function. */
+  stopped(mapping: EventSourceMappingRecord): Promise<void>;
 }
 
 /** Of no source is it known whether it is there. */
-export const unknownSources: EventSources = { exists: () => Promise.resolve("unknown") };
+export const unknownSources: EventSources = {
+  isRead: () => true,
+  exists: () => Promise.resolve("unknown"),
+  visibilitySecondsOf: () => undefined,
+};
 
-/** Of queues it is known, of all other sources it is not. */
-export function queueSources(queues: { find(queue: QueueRef): unknown }): EventSources {
+/**
+ * Queues are the one kind that is read from. Differs from AWS: a queue of another account is refused, whatever its policy
+ * says.
+ */
+export function queueSources(queues: { find(queue: QueueRef): QueueRecord | undefined }): EventSources {
   return {
-    exists(arn) {
+    isRead: (kind) => kind === "sqs",
+    exists(arn, scope) {
       const queue = parseQueueArn(arn);
       if (queue === undefined) return Promise.resolve("unknown");
+      if (queue.scope.account !== scope.account) return Promise.resolve("forbidden");
       return Promise.resolve(queues.find(queue) === undefined ? "no" : "yes");
+    },
+    visibilitySecondsOf(arn) {
+      const queue = parseQueueArn(arn);
+      return queue && queues.find(queue)?.settings.visibilitySeconds;
     },
   };
 }
@@ -50,6 +76,38 @@ export function eventSourceOf(arn: string): EventSource | undefined {
 
 export function isFifoQueue(source: EventSource): boolean {
   return source.kind === "sqs" && source.arn.endsWith(".fifo");
+}
+
+const kindNames: Readonly<Record<SourceKind, string>> = {
+  sqs: "SQS queues",
+  kinesis: "Kinesis streams",
+  dynamodb: "DynamoDB streams",
+  msk: "MSK clusters",
+  "self-managed-kafka": "Kafka clusters",
+  mq: "MQ brokers",
+  documentdb: "DocumentDB clusters",
+};
+
+export function sourceNotRead(kind: SourceKind): ApiError {
+  return new ApiError(
+    "InvalidParameterValueException",
+    `Hearth does not read from ${kindNames[kind]} yet. Event source mappings take SQS queues only.`,
+  );
+}
+
+export function visibilityTooShort(visibilitySeconds: number, timeoutSeconds: number): ApiError {
+  return new ApiError(
+    "InvalidParameterValueException",
+    `Queue visibility timeout: ${visibilitySeconds} seconds is less than Function timeout: ${timeoutSeconds} seconds`,
+  );
+}
+
+/** Of a queue of another account. */
+export function sourceForbidden(): ApiError {
+  return new ApiError(
+    "InvalidParameterValueException",
+    "The function execution role does not have permissions to call ReceiveMessage on SQS",
+  );
 }
 
 export function sourceMissing(kind: SourceKind, arn: string): ApiError {

@@ -41,6 +41,11 @@ export function nextState(state: MappingState, event: MappingEvent): MappingStat
   throw new ApiError("ResourceInUseException", `Cannot ${verb} the event source mapping because it is in use.`);
 }
 
+/** Whether records are read meanwhile: what is being changed reads on, what is being ended does not. */
+export function readsIn({ state, enabled }: { readonly state: MappingState; readonly enabled: boolean }): boolean {
+  return state === "Enabled" || (state === "Updating" && enabled);
+}
+
 /** Where a transition ends; what is settled stays. */
 export function settledState(state: MappingState, enabled: boolean): Settled | "gone" {
   switch (state) {

@@ -1,0 +1,154 @@
+/**
+ * Takes batches from a queue as a mapping's settings say: as large as the batch size, the batching window and the size of
+ * an event allow, of messages that pass the filter. Messages that do not pass are deleted. What was taken is invisible
+ * to others until it is let go.
+ * https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+ */
+import type { EventSourceMappingRecord } from "../control-plane/event-source-mappings/mapping-record.ts";
+import type { ReceivedMessage } from "../control-plane/queues/message.ts";
+import type { MessageQueue } from "../control-plane/queues/message-queue.ts";
+import { isFifoName, type QueueRef } from "../control-plane/queues/queue-record.ts";
+import type { Clock } from "../core/clock.ts";
+import { recordFilterOf, type RecordFilter } from "./record-filter.ts";
+import { batchItem, eventBytesMax, itemsOfOneEvent, sqsRecord, type BatchItem } from "./sqs-event.ts";
+import type { VisibilityKeeper } from "./visibility-keeper.ts";
+
+/** One receive waits so long; arrivals end it at once. */
+const waitSeconds = 60;
+/** Messages that are received at once for several batches. */
+const receiveMax = 1000;
+/** A queue whose messages are visible again at once would give them to everybody: they are held so long at least. */
+const visibilitySecondsMin = 1;
+
+/** Messages of one event. */
+export interface Batch {
+  readonly messages: MessageQueue;
+  readonly items: readonly BatchItem[];
+  readonly bytes: number;
+}
+
+export interface Gathered {
+  readonly batches: readonly Batch[];
+  /** As many messages as were asked for: there may be more. */
+  readonly isFull: boolean;
+}
+
+export interface BatchReaderOptions {
+  readonly queue: QueueRef;
+  readonly keeper: VisibilityKeeper;
+  readonly clock: Clock;
+  readonly onWarning: (error: unknown) => void;
+}
+
+export class BatchReader {
+  readonly #options: BatchReaderOptions;
+  readonly #isFifo: boolean;
+  readonly #batchSize: number;
+  readonly #windowMs: number;
+  readonly #filter: RecordFilter;
+
+  constructor({ settings }: EventSourceMappingRecord, options: BatchReaderOptions) {
+    this.#options = options;
+    this.#isFifo = isFifoName(options.queue.name);
+    this.#batchSize = settings.batchSize;
+    this.#windowMs = (settings.batchingWindowSeconds ?? 0) * 1000;
+    this.#filter = recordFilterOf(settings.filterPatterns);
+  }
+
+  /** Waits for messages for `batchesMax` batches; resolves with fewer, or with none when the signal aborts. */
+  async gather(messages: MessageQueue, batchesMax: number, signal: AbortSignal): Promise<Gathered> {
+    // One receive may take several messages of a group, which have to stay together; a window is for one batch.
+    const isOneBatch = this.#isFifo || this.#windowMs > 0;
+    const max = isOneBatch ? this.#batchSize : Math.min(this.#batchSize * batchesMax, receiveMax);
+    const first = await this.#receive(messages, { max, waitMs: waitSeconds * 1000, signal });
+    const items = [...first.items];
+    try {
+      const isFull = this.#windowMs === 0 ? first.received === max : await this.#fill(messages, items, signal);
+      if (!signal.aborted) return { batches: await this.#cut(messages, items), isFull };
+    } catch (error) {
+      await this.giveBack(messages, items);
+      throw error;
+    }
+    await this.giveBack(messages, items);
+    return { batches: [], isFull: false };
+  }
+
+  /** Waits for more of the same batch until the window is over. Whether it became full. */
+  async #fill(messages: MessageQueue, items: BatchItem[], signal: AbortSignal): Promise<boolean> {
+    const { clock } = this.#options;
+    if (items.length === 0) return false;
+    const untilMs = clock.monotonicMs() + this.#windowMs;
+    let bytes = sizeOf(items);
+    while (items.length < this.#batchSize && bytes < eventBytesMax) {
+      const waitMs = untilMs - clock.monotonicMs();
+      if (waitMs <= 0 || signal.aborted) return false;
+      const more = await this.#receive(messages, { max: this.#batchSize - items.length, waitMs, signal });
+      items.push(...more.items);
+      bytes += sizeOf(more.items);
+    }
+    return true;
+  }
+
+  /** They are visible to others at once. */
+  async giveBack(messages: MessageQueue, items: readonly BatchItem[]): Promise<void> {
+    const handles = handlesOf(items.map(({ message }) => message));
+    this.#options.keeper.letGo(handles);
+    // What fails is visible again when its time is over.
+    await Promise.allSettled(handles.map((handle) => messages.changeVisibility(handle, 0)));
+  }
+
+  async #receive(
+    messages: MessageQueue,
+    { max, waitMs, signal }: { readonly max: number; readonly waitMs: number; readonly signal: AbortSignal },
+  ): Promise<{ readonly items: readonly BatchItem[]; readonly received: number }> {
+    const { keeper, queue } = this.#options;
+    const visibilitySeconds = Math.max(messages.record.settings.visibilitySeconds, visibilitySecondsMin);
+    const received = await messages.receive({ max, visibilitySeconds, waitSeconds: waitMs / 1000, signal });
+    const handles = handlesOf(received);
+    keeper.hold(handles, visibilitySeconds);
+    const items: BatchItem[] = [];
+    const unwanted: string[] = [];
+    for (const message of received) {
+      const record = sqsRecord(message, { queue, hasWindow: this.#windowMs > 0 });
+      if (this.#filter(record, message.body)) items.push(batchItem(message, record));
+      else unwanted.push(message.receiptHandle);
+    }
+    if (unwanted.length > 0) await this.#drop(messages, unwanted);
+    return { items, received: received.length };
+  }
+
+  async #drop(messages: MessageQueue, handles: readonly string[]): Promise<void> {
+    try {
+      await messages.delete(handles);
+    } catch (error) {
+      // They come again, and are dropped then.
+      this.#options.onWarning(error);
+    } finally {
+      this.#options.keeper.letGo(handles);
+    }
+  }
+
+  /** What is too large for one event of a FIFO queue waits in the queue: it may be of a group of that event. */
+  async #cut(messages: MessageQueue, items: readonly BatchItem[]): Promise<Batch[]> {
+    const batches: Batch[] = [];
+    for (let at = 0; at < items.length;) {
+      const count = itemsOfOneEvent(items.slice(at, at + this.#batchSize), this.#batchSize);
+      const taken = items.slice(at, at + count);
+      batches.push({ messages, items: taken, bytes: sizeOf(taken) });
+      at += count;
+      if (this.#isFifo && at < items.length) {
+        await this.giveBack(messages, items.slice(at));
+        break;
+      }
+    }
+    return batches;
+  }
+}
+
+export function handlesOf(messages: readonly ReceivedMessage[]): string[] {
+  return messages.map(({ receiptHandle }) => receiptHandle);
+}
+
+function sizeOf(items: readonly BatchItem[]): number {
+  return items.reduce((sum, { bytes }) => sum + bytes, 0);
+}
