@@ -10,12 +10,13 @@ import { fileURLToPath } from "node:url";
 import { createReport } from "./lib/report.ts";
 import { burst } from "./parts/burst.ts";
 import { cold } from "./parts/cold.ts";
+import { mappings } from "./parts/mappings.ts";
 import { memory } from "./parts/memory.ts";
 import { peersPart as peers } from "./parts/peers.ts";
 import { startup } from "./parts/startup.ts";
 import { warm } from "./parts/warm.ts";
 
-const parts = { startup, cold, warm, burst, memory, peers };
+const parts = { startup, cold, warm, burst, memory, mappings, peers };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in parts));
