@@ -13,10 +13,11 @@ import { cold } from "./parts/cold.ts";
 import { mappings } from "./parts/mappings.ts";
 import { memory } from "./parts/memory.ts";
 import { peersPart as peers } from "./parts/peers.ts";
+import { queues } from "./parts/queues.ts";
 import { startup } from "./parts/startup.ts";
 import { warm } from "./parts/warm.ts";
 
-const parts = { startup, cold, warm, burst, memory, mappings, peers };
+const parts = { startup, cold, warm, burst, memory, mappings, queues, peers };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in parts));
