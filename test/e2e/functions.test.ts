@@ -104,13 +104,15 @@ def handler(event, context):
   assert.match(log, /\[INFO\]\t[\dT:.-]+Z\t[0-9a-f-]{36}\tlogged 1\n/);
 });
 
+// `sh` is bash on Amazon Linux: `pipefail` and `source` are its own.
 const shellBootstrap = `#!/bin/sh
-set -eu
+set -euo pipefail
+source "$LAMBDA_TASK_ROOT/words.sh"
 while true; do
   headers=$(mktemp)
   event=$(curl -sS -D "$headers" "http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation/next")
   id=$(grep -i '^lambda-runtime-aws-request-id:' "$headers" | tr -d '[:space:]' | cut -d: -f2)
-  echo "handling $id"
+  echo "$VERB $id"
   curl -sS -X POST "http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation/$id/response" -d "{\\"handler\\":\\"$_HANDLER\\",\\"event\\":$event}" >/dev/null
 done
 `;
@@ -119,7 +121,7 @@ test("runs a shell script as provided.al2023", async () => {
   const lambda = hearth.lambda();
   const name = await createFunction(
     lambda,
-    { bootstrap: { content: shellBootstrap, mode: 0o755 } },
+    { bootstrap: { content: shellBootstrap, mode: 0o755 }, "words.sh": "VERB=handling" },
     { Runtime: "provided.al2023", Handler: "some.thing", Timeout: 30 },
   );
 

@@ -14,6 +14,7 @@ import {
   mkdirSync,
   readdirSync,
   readlinkSync,
+  realpathSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -56,6 +57,9 @@ const authorityPaths = [
 ];
 
 const companionsSource = fileURLToPath(new URL("companions.sh", import.meta.url));
+
+const shell = "/bin/sh";
+const bash = "/bin/bash";
 
 const initSources = ["/usr/bin/tini-static", "/usr/local/bin/tini-static"];
 
@@ -123,7 +127,14 @@ function prepareUserSpace(root: string): Mount[] {
       mounts.push({ source: onHost, target: onHost });
     }
   }
-  return mounts;
+  return [...mounts, ...prepareShell()];
+}
+
+/** `sh` is bash on Amazon Linux, and scripts written for Lambda count on it: `set -o pipefail` in a bootstrap. */
+function prepareShell(): Mount[] {
+  if (!existsSync(shell) || !existsSync(bash)) return [];
+  const [source, target] = [realpathSync(bash), realpathSync(shell)];
+  return source === target ? [] : [{ source, target }];
 }
 
 /** Returns the directories of the host's own that lie in it. */
