@@ -104,6 +104,7 @@ export const sqsFacts: ServiceFacts = {
   xmlNamespace: "http://queue.amazonaws.com/doc/2012-11-05/",
   protocols: ["awsJson1_0", "awsQuery"],
   isQueryCompatible: true,
+  hasErrorDetail: true,
   queryCodes: {
     InvalidParameterValueException: "InvalidParameterValue",
     MissingRequiredParameterException: "MissingParameter",

@@ -14,7 +14,11 @@ export interface Grouping {
 }
 
 const operations: ReadonlyMap<string, ReadonlySet<string>> = new Map(
-  serviceEntries().map(({ model, handlers }) => [model.facts.name, new Set(Object.keys(handlers))]),
+  serviceEntries().flatMap(({ model, handlers }) => {
+    const names = new Set(Object.keys(handlers));
+    // Recordings call a protocol that another has replaced a service of its own.
+    return [model.facts.name, `${model.facts.name}-query`].map((name) => [name, names] as const);
+  }),
 );
 
 export interface Installed {

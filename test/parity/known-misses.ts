@@ -5,6 +5,8 @@ export interface KnownMiss {
   /** One answer of the case; all when absent. */
   readonly answer?: string;
   readonly reason: string;
+  /** Whether it is a miss depends on how fast the machine is. */
+  readonly isUnsteady?: boolean;
 }
 
 export const knownMisses: readonly KnownMiss[] = [
@@ -25,6 +27,11 @@ export const knownMisses: readonly KnownMiss[] = [
     case: "test_lambda_runtime_exit_segfault",
     reason:
       "the function fills its memory; AWS's processor share at 128 MB is so small that its time is up before that",
+    isUnsteady: true,
+  },
+  {
+    case: "test_aws_trace_header_propagation[sqs]",
+    reason: "the recording lacks the header X-Amzn-Trace-Id that its client sent",
   },
 ];
 

@@ -37,8 +37,8 @@ function sectionOf({ service, recorded, groups, misses, otherMisses }: Report): 
         `| ${group} | ${cases} | ${matchedAnswers} of ${answers} (${percent(matchedAnswers, answers)}) | ` +
         `${matchedKeys} of ${keys} (${percent(matchedKeys, keys)}) | ${unreachable} |`,
     ),
-    ...missTable("Misses of covered cases:", misses),
-    ...missTable("Misses of other cases:", otherMisses),
+    ...missTable("Misses:", misses),
+    ...missTable("Misses of cases that need what is not here:", otherMisses),
   ];
 }
 

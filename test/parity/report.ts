@@ -1,6 +1,6 @@
 /** The figures of a run, as text and as data. */
 import type { Grouping } from "./groups.ts";
-import type { CaseReport } from "./replay.ts";
+import type { CaseReport } from "../support/recorded-cases.ts";
 
 export interface GroupedCase extends CaseReport {
   readonly grouping: Grouping;
@@ -28,7 +28,7 @@ export interface Report {
   readonly service: string;
   readonly recorded: { readonly first: string; readonly last: string };
   readonly groups: Readonly<Record<string, Figures>>;
-  /** Of the cases that are covered. */
+  /** Of the cases that need nothing that is not here. */
   readonly misses: readonly Miss[];
   /** Of all other cases, for information. */
   readonly otherMisses: readonly Miss[];
@@ -101,7 +101,7 @@ export function textOf({ service, recorded, groups, misses, otherMisses }: Repor
     `${service}: recorded ${recorded.first} to ${recorded.last}`,
     ...table([["", "cases", "answers", "", "keys", "", "not reached"], ...rows]),
     ...missLines("Misses", misses),
-    ...missLines("Misses of cases that are not covered", otherMisses),
+    ...missLines("Misses of cases that need what is not here", otherMisses),
     "",
   ].join("\n");
 }

@@ -179,6 +179,8 @@ export interface AnsweredError {
   readonly status?: number;
   /** Further members of the error's body: `Type`, `Reason`. */
   readonly members?: Readonly<Record<string, unknown>>;
+  /** What AWS Query tells besides, also where it is spoken no more: `Type`, `QueryErrorCode`. */
+  readonly details?: Readonly<Record<string, unknown>>;
 }
 
 /** One of our errors in the form that the recorded one has. */
@@ -193,10 +195,16 @@ export function answeredError(error: AnsweredError, recorded: unknown): unknown 
   const Message = textInOneOrder(error.message);
   if (typeof form["Code"] === "string" && form["Error"] === undefined) return { Code, Message };
   return {
-    Error: { Code, Message },
+    Error: { Code, Message, ...detailsLike(error.details ?? {}, form["Error"]) },
     ...membersLike(error.members ?? {}, form),
     ...(status !== undefined && { ResponseMetadata: { HTTPStatusCode: status } }),
   };
+}
+
+/** Not all of the recorder's clients noted that there is no further detail. */
+function detailsLike(details: Readonly<Record<string, unknown>>, form: unknown): Readonly<Record<string, unknown>> {
+  const { Detail, ...told } = details;
+  return isObject(form) && "Detail" in form ? { ...told, Detail } : told;
 }
 
 /** The text once more under the name that it has in the body, where the recorder's client knew the error's shape. */

@@ -61,30 +61,56 @@ function decoded(value: unknown): unknown {
 
 const uuidPattern = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
+/** As the recorder's server wrote them. */
+const receiptHandlePattern = /^[a-z]{150,}$/;
+
 /**
  * What only the recording knew, in terms of ours: an event source mapping's id is the next of ours that none stands for
- * yet, a revision the last that was answered.
+ * yet, a revision the last that was answered, a receipt handle the next that was received.
  */
 export class RecordedIds {
   readonly #mappings: string[] = [];
+  readonly #receiptHandles: string[] = [];
   readonly #known = new Map<string, string>();
+  readonly #handlePosition: number;
   #revision: string | undefined;
+
+  /** Takes the id of the case: some name which of several messages it is whose visibility they change. */
+  constructor(caseId = "") {
+    this.#handlePosition = Number(/change_message_visibility\[sqs(?:_query)?-(\d)/.exec(caseId)?.[1] ?? 0);
+  }
 
   /** Takes note of an answer. */
   learn(op: string, output: unknown): void {
-    const { UUID, RevisionId } = output as { readonly UUID?: string; readonly RevisionId?: string };
+    const { UUID, RevisionId, Messages } = output as {
+      readonly UUID?: string;
+      readonly RevisionId?: string;
+      readonly Messages?: readonly { readonly ReceiptHandle: string }[];
+    };
     if (op === "CreateEventSourceMapping" && UUID !== undefined) this.#mappings.push(UUID);
     this.#revision = RevisionId ?? this.#revision;
+    const handles = Messages?.map(({ ReceiptHandle }) => ReceiptHandle) ?? [];
+    this.#receiptHandles.push(...handles.slice(this.#handlePosition));
   }
 
   translated(params: Readonly<Record<string, unknown>>): Record<string, unknown> {
     const revision = params["RevisionId"];
     if (typeof revision === "string" && this.#revision !== undefined) this.#remember(revision, this.#revision);
-    const text = JSON.stringify(params).replaceAll(uuidPattern, (recorded) => {
-      if (!this.#known.has(recorded)) this.#remember(recorded, this.#mappings.shift() ?? recorded);
-      return this.#known.get(recorded) ?? recorded;
-    });
-    return JSON.parse(text) as Record<string, unknown>;
+    const text = JSON.stringify(params).replaceAll(uuidPattern, (recorded) =>
+      this.#translated(recorded, this.#mappings),
+    );
+    return JSON.parse(text, (name, value: unknown) =>
+      name === "ReceiptHandle" ? this.#receiptHandle(String(value)) : value,
+    ) as Record<string, unknown>;
+  }
+
+  #receiptHandle(recorded: string): string {
+    return receiptHandlePattern.test(recorded) ? this.#translated(recorded, this.#receiptHandles) : recorded;
+  }
+
+  #translated(recorded: string, ours: string[]): string {
+    if (!this.#known.has(recorded)) this.#remember(recorded, ours.shift() ?? recorded);
+    return this.#known.get(recorded) ?? recorded;
   }
 
   #remember(recorded: string, ours: string): void {

@@ -17,7 +17,7 @@ export function queryFields(query: string, body: Buffer): URLSearchParams {
 }
 
 export function createQueryProtocol(model: ServiceModel): Protocol {
-  const { xmlNamespace, pathMember = "" } = model.facts;
+  const { xmlNamespace, pathMember = "", hasErrorDetail = false } = model.facts;
   const xmlns = xmlNamespace === undefined ? "" : ` xmlns="${escapeXml(xmlNamespace)}"`;
   return {
     family: "query",
@@ -35,7 +35,7 @@ export function createQueryProtocol(model: ServiceModel): Protocol {
       return { status: 200, headers: [["content-type", "text/xml"]], body };
     },
     encodeError(error, requestId) {
-      const body = errorDocument(error, xmlNamespace, requestId);
+      const body = errorDocument(error, xmlNamespace, requestId, hasErrorDetail ? "<Detail/>" : "");
       return { status: error.status, headers: [["content-type", "text/xml"]], body };
     },
   };

@@ -53,8 +53,8 @@ function xmlDocuments(namespace: string | undefined): Documents {
 /** Elements of `<Error>` that the protocol itself fills. */
 const protocolElements = new Set(["Type", "Code", "Message", "message"]);
 
-/** `<ErrorResponse>` as restXml and AWS Query share it. */
-export function errorDocument(error: WireError, namespace: string | undefined, requestId: string): string {
+/** `<ErrorResponse>` as restXml and AWS Query share it; `detail` is an element that ends the error. */
+export function errorDocument(error: WireError, namespace: string | undefined, requestId: string, detail = ""): string {
   const xmlns = namespace === undefined ? "" : ` xmlns="${escapeXml(namespace)}"`;
   const type = error.fault === "client" ? "Sender" : "Receiver";
   const further = Object.entries(error.fields)
@@ -63,7 +63,7 @@ export function errorDocument(error: WireError, namespace: string | undefined, r
     .join("");
   const content =
     `<Type>${type}</Type><Code>${escapeXml(error.queryCode)}</Code>` +
-    `<Message>${escapeXml(error.message)}</Message>${further}`;
+    `<Message>${escapeXml(error.message)}</Message>${further}${detail}`;
   return `<ErrorResponse${xmlns}><Error>${content}</Error><RequestId>${requestId}</RequestId></ErrorResponse>`;
 }
 

@@ -27,6 +27,8 @@ export interface ServiceFacts {
   readonly protocols: readonly [ProtocolName, ...ProtocolName[]];
   /** Its JSON errors also carry x-amzn-query-error, for clients that knew it as a query service. */
   readonly isQueryCompatible?: boolean;
+  /** Its AWS Query errors end in an empty `<Detail/>`. */
+  readonly hasErrorDetail?: boolean;
   /** Its validation texts do not repeat the values that they are about. */
   readonly hidesValues?: boolean;
   /** Codes in no schema that AWS Query calls otherwise. */
