@@ -11,7 +11,6 @@ type MappingSetting = "kmsKeys" | "securityGroups" | "fileSystems";
 
 /** Members of a function's configuration that need a mapping. */
 export const mappedMembers = ["KMSKeyArn", "VpcConfig", "FileSystemConfigs"] as const;
-export type MappedMember = (typeof mappedMembers)[number];
 
 export interface Mappings {
   /** Key files by ARN. */
