@@ -147,11 +147,29 @@ test("a received message is hidden for the visibility time, which its receiver c
   const [second] = await receive(queue);
 
   assert.equal(second?.receiveCount, 2);
-  await assert.rejects(queue.changeVisibility(handle, 1), {
-    message: /not available for visibility timeout change\.$/,
-  });
   await assert.rejects(queue.changeVisibility("nonsense", 1), { code: "ReceiptHandleIsInvalid" });
   await assert.rejects(queue.changeVisibility(second?.receiptHandle ?? "", 43_201), invalid);
+});
+
+test("a handle whose time is over hides nothing: a standard queue is silent about it, a FIFO queue tells", async () => {
+  await using bench = await openQueuesBench();
+  const [plain, ordered] = [await open(bench, standard), await open(bench, fifo)];
+  await send(plain, { body: "a" });
+  await send(ordered, { body: "a", groupId: "g", deduplicationId: "1" });
+  const [one] = await receive(plain, { visibilitySeconds: 1 });
+  const [two] = await receive(ordered, { visibilitySeconds: 1 });
+  assert(one !== undefined && two !== undefined);
+  bench.clock.advance(1000);
+  const notAvailable = { message: /not available for visibility timeout change\.$/ };
+
+  await plain.changeVisibility(one.receiptHandle, 60);
+  await assert.rejects(ordered.changeVisibility(two.receiptHandle, 60), notAvailable);
+  const [again] = await receive(plain, { visibilitySeconds: 5 });
+  assert.deepEqual(await textsOf(ordered), ["a"]);
+  await plain.changeVisibility(one.receiptHandle, 0);
+  assert.deepEqual(await textsOf(plain), [], "another has received it");
+  await plain.delete([again?.receiptHandle ?? ""]);
+  await assert.rejects(plain.changeVisibility(one.receiptHandle, 0), notAvailable);
 });
 
 test("extensions end twelve hours after the receive", async () => {

@@ -237,7 +237,10 @@ export class MessageQueue {
     });
   }
 
-  /** From now on; 0 makes the message visible at once. */
+  /**
+   * From now on; 0 makes the message visible at once. With a handle whose visibility time is over nothing happens; only a
+   * FIFO queue tells.
+   */
   async changeVisibility(handle: string, seconds: number): Promise<void> {
     const { record } = this;
     const { engineReceipt, receivedAtMs } = parseReceiptHandle(record, handle);
@@ -252,9 +255,11 @@ export class MessageQueue {
         `Total VisibilityTimeout for the message is beyond the limit [${visibilitySecondsMax} seconds]`,
       );
     }
-    const whileInFlight = record.settings.fifo !== undefined;
-    const change = this.#parts.messages.changeVisibility(engineReceipt, seconds * 1000, { whileInFlight });
-    if (!(await whileThere(change))) throw messageNotAvailable(handle);
+    const { messages } = this.#parts;
+    const change = messages.changeVisibility(engineReceipt, seconds * 1000, { whileInFlight: true });
+    if (await whileThere(change)) return;
+    const [isHeld] = record.settings.fifo === undefined ? await whileThere(messages.holds([engineReceipt])) : [];
+    if (isHeld !== true) throw messageNotAvailable(handle);
   }
 
   async purge(): Promise<void> {
