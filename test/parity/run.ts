@@ -6,7 +6,7 @@ import { hearthCommand } from "../support/command.ts";
 import { startHearth, type RunningHearth } from "../support/hearth.ts";
 import { openRecordings, recordedScope, type RecordedCase, type Recordings } from "../support/recordings.ts";
 import { groupOf } from "./groups.ts";
-import { knownMisses, reasonOf } from "./known-misses.ts";
+import { knownMisses, reasonOf, unsteadyCases } from "./known-misses.ts";
 import { RecordingPlayer } from "./replay.ts";
 import { figuresOf, missesOf, shortName, type GroupedCase, type Miss, type Report } from "./report.ts";
 
@@ -32,7 +32,7 @@ export function openAllRecordings(): { readonly skip: string | false; readonly r
 export interface Selection {
   /** A part of the names of the cases. */
   readonly only?: string;
-  /** Leaves out what depends on the machine's speed, and takes long. */
+  /** Leaves out what depends on the machine's speed. */
   readonly isSteadyOnly?: boolean;
 }
 
@@ -53,9 +53,7 @@ export async function runParity(recordings: readonly Recordings[], selection: Se
 }
 
 function isIn({ id }: RecordedCase, { only = "", isSteadyOnly = false }: Selection): boolean {
-  return (
-    id.includes(only) && !(isSteadyOnly && knownMisses.some((miss) => miss.isUnsteady && miss.case === shortName(id)))
-  );
+  return id.includes(only) && !(isSteadyOnly && unsteadyCases.has(shortName(id)));
 }
 
 /** So many cases at once, each in an account of its own: most of a case is waiting. */
@@ -121,7 +119,7 @@ function staleEntries(reports: readonly Report[]): string[] {
   return knownMisses
     .filter(
       (known) =>
-        known.isUnsteady !== true &&
+        !unsteadyCases.has(known.case) &&
         !missed.some((miss) => miss.case === known.case && (known.answer ?? miss.answer) === miss.answer),
     )
     .map((known) => `${known.case} / ${known.answer ?? "all"}`);
