@@ -50,7 +50,7 @@ describe("a backup", () => {
     symlinkSync("/etc", join(runtime, "absolute"));
     const phases = new Set<string>();
 
-    await backupEngine(engine, file, ({ phase }) => phases.add(phase), { include: ["runtimes"] });
+    await backupEngine(engine, file, ({ phase }) => phases.add(phase), { include: ["runtimes", "absent"] });
     const target = join(root, "restored");
     mkdirSync(join(target, "lost+found"), { recursive: true });
     await restoreEngine(file, target, ({ phase }) => phases.add(phase));

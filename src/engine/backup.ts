@@ -6,6 +6,7 @@
  * refuses the directory until it has been emptied.
  */
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import {
   access,
   chmod,
@@ -39,7 +40,7 @@ export interface BackupProgress {
 export type OnProgress = (progress: BackupProgress) => void;
 
 export interface BackupOptions {
-  /** Files and folders of the data directory, relative to it, that belong to others and are saved as they are. */
+  /** Files and folders of the data directory, relative to it, that belong to others; saved as they are, if they are. */
   readonly include?: readonly string[];
 }
 
@@ -57,7 +58,8 @@ export async function backupEngine(
     onProgress({ phase: "copying", files: 0, bytes: 0 });
     await engine.copyInto(staging);
     const own = await describeAll(staging, await readdir(staging), onProgress);
-    const others = await describeAll(engine.directory, include, onProgress);
+    const present = include.filter((path) => existsSync(join(engine.directory, path)));
+    const others = await describeAll(engine.directory, present, onProgress);
     const text = JSON.stringify(archive.makeManifest([...own, ...others]));
     await writeFile(join(staging, archive.manifestName), text);
     await writeFile(join(staging, archive.manifestDigestName), archive.digestOfText(text));

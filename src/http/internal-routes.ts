@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
+import { ApiError, UnavailableError } from "../core/errors.ts";
 import type { EnvironmentInfo, PoolInfo, WorkerInfo } from "../worker/contract.ts";
 
 export interface InternalRoutesOptions {
@@ -80,9 +81,15 @@ export function createInternalRoutes(
     } catch (error) {
       // A stream that broke half-way cannot be answered any more: the client must see that it is cut.
       if (response.headersSent) response.destroy(error as Error);
-      else answerJson(response, 403, { message: (error as Error).message });
+      else answerJson(response, statusOf(error), { message: (error as Error).message });
     }
   };
+}
+
+/** The one thing that is refused here is a signature. */
+function statusOf(error: unknown): number {
+  if (error instanceof ApiError) return 403;
+  return error instanceof UnavailableError ? 503 : 500;
 }
 
 function answerJson(response: ServerResponse, status: number, body: unknown): void {

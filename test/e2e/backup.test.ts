@@ -136,6 +136,16 @@ test("a directory that is not empty is not restored into, and stays as it is", a
   assert.deepEqual(payload, { mark: "kept", layer: "kept too", event: { word: "still" } });
 });
 
+test("a Hearth in which nothing was made yet is backed up and restored too", async () => {
+  await using fresh = await startHearth();
+  const [file, dataDirectory] = [join(scratch, "fresh.backup"), join(scratch, "fresh")];
+
+  const taken = await hearthCommand(["backup", file], { AWS_ENDPOINT_URL: fresh.endpoint });
+  assert.equal(taken.exitCode, 0, taken.stderr);
+  const { exitCode, stderr } = await hearthCommand(["restore", file, "--data-dir", dataDirectory]);
+  assert.equal(exitCode, 0, stderr);
+});
+
 for (const [what, damage] of [
   ["is cut short", (bytes: Buffer) => bytes.subarray(0, bytes.length - 4096)],
   [
