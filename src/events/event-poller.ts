@@ -12,10 +12,13 @@ import type { Queue, QueueMessage } from "../engine/contract.ts";
 import { QueueRemovedError } from "../engine/errors.ts";
 import type { Processed } from "./event-processor.ts";
 import {
+  allowedAfterInvocation,
+  allowedAfterSecond,
   ceilingAfterRefusal,
   ceilingReconsidered,
   concurrencyFor,
   durationAfter,
+  firstAllowed,
   noCeiling,
 } from "./polling-concurrency.ts";
 
@@ -61,6 +64,7 @@ export class EventPoller {
   #polling: Promise<void> | undefined;
   #extending: Timer | undefined;
   #wake: (() => void) | undefined;
+  #allowed = firstAllowed;
   #ceiling = noCeiling;
   #durationMs: number | undefined;
   #waiting = 0;
@@ -79,6 +83,7 @@ export class EventPoller {
   arrived(): void {
     this.#arrivals += 1;
     if (this.#polling !== undefined || this.#closing.signal.aborted) return;
+    this.#allowed = firstAllowed;
     this.#polling = this.#poll()
       .catch((error: unknown) => this.#warn(error))
       .finally(() => (this.#polling = undefined));
@@ -177,7 +182,10 @@ export class EventPoller {
 
   /** Of one that is not in flight any more: of many that are refused together, the last sees how many were admitted. */
   #learn({ wasRefused, durationMs }: Processed): void {
-    if (durationMs !== undefined) this.#durationMs = durationAfter(this.#durationMs, durationMs);
+    if (durationMs !== undefined) {
+      this.#durationMs = durationAfter(this.#durationMs, durationMs);
+      this.#allowed = allowedAfterInvocation(this.#allowed);
+    }
     if (!wasRefused) return;
     const admitted = this.#inFlight.size;
     this.#ceiling = ceilingAfterRefusal(this.#ceiling, admitted, this.#options.clock.now());
@@ -190,7 +198,8 @@ export class EventPoller {
 
   #limit(): number {
     const outstanding = this.#waiting + this.#inFlight.size;
-    return concurrencyFor({ outstanding, durationMs: this.#durationMs ?? this.#oldestMs() }, this.#ceiling);
+    const demand = { outstanding, durationMs: this.#durationMs ?? this.#oldestMs() };
+    return concurrencyFor(demand, this.#allowed, this.#ceiling);
   }
 
   /** How long the longest of those in flight has been running. */
@@ -211,11 +220,12 @@ export class EventPoller {
     }
   }
 
-  /** What waits is counted now and then only. */
+  /** All that may be in flight are: what waits is counted now and then. */
   async #count(): Promise<void> {
     const nowMs = this.#options.clock.now();
     if (nowMs - this.#countedAtMs < reconsiderEveryMs) return;
     this.#countedAtMs = nowMs;
+    this.#allowed = allowedAfterSecond(this.#allowed);
     this.#ceiling = ceilingReconsidered(this.#ceiling, nowMs);
     this.#waiting = (await this.#options.queue.stats()).visible;
   }

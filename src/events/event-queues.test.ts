@@ -344,7 +344,7 @@ test("more are processed at once as more wait, and no more than are admitted", a
   await bench.settled();
   assert.equal(running, 10);
   await bench.advance(4000);
-  assert.equal(running, 60);
+  assert(running > 20 && running < 40, String(running));
   await bench.advance(10_000);
   assert(await isDone(bench, "f"));
 

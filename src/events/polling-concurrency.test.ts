@@ -1,36 +1,50 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  allowedAfterInvocation,
+  allowedAfterSecond,
   ceilingAfterRefusal,
   ceilingReconsidered,
   concurrencyFor,
   concurrencyMax,
   durationAfter,
+  firstAllowed,
   noCeiling,
 } from "./polling-concurrency.ts";
 
 test("as many as work off what waits within a second, between ten and the account's concurrency", () => {
-  assert.equal(concurrencyFor({ outstanding: 0, durationMs: 50 }, noCeiling), 10);
-  assert.equal(concurrencyFor({ outstanding: 1000, durationMs: 50 }, noCeiling), 50);
-  assert.equal(concurrencyFor({ outstanding: 100_000, durationMs: 1 }, noCeiling), 100);
-  assert.equal(concurrencyFor({ outstanding: 100_000, durationMs: 10_000 }, noCeiling), concurrencyMax);
+  assert.equal(concurrencyFor({ outstanding: 0, durationMs: 50 }, concurrencyMax, noCeiling), 10);
+  assert.equal(concurrencyFor({ outstanding: 1000, durationMs: 50 }, concurrencyMax, noCeiling), 50);
+  assert.equal(concurrencyFor({ outstanding: 100_000, durationMs: 1 }, concurrencyMax, noCeiling), 100);
+  assert.equal(concurrencyFor({ outstanding: 100_000, durationMs: 10_000 }, concurrencyMax, noCeiling), concurrencyMax);
+});
+
+test("however much waits, it begins with ten, and grows with each invocation that ends and slowly while none does", () => {
+  const demand = { outstanding: 100_000, durationMs: 10_000 };
+  assert.equal(concurrencyFor(demand, firstAllowed, noCeiling), 10);
+  assert.equal(concurrencyFor(demand, allowedAfterInvocation(firstAllowed), noCeiling), 11);
+  assert.equal(concurrencyFor(demand, allowedAfterSecond(firstAllowed), noCeiling), 15);
+  assert.equal(allowedAfterSecond(concurrencyMax), concurrencyMax);
 });
 
 test("who is refused asks for no more than were admitted, and tries a few more later, and again", () => {
   const demand = { outstanding: 1000, durationMs: 1000 };
   let ceiling = ceilingAfterRefusal(noCeiling, 3, 10_000);
-  assert.equal(concurrencyFor(demand, ceiling), 3);
+  assert.equal(concurrencyFor(demand, concurrencyMax, ceiling), 3);
   ceiling = ceilingAfterRefusal(ceiling, 7, 10_001);
-  assert.equal(concurrencyFor(demand, ceiling), 3);
+  assert.equal(concurrencyFor(demand, concurrencyMax, ceiling), 3);
 
-  assert.equal(concurrencyFor(demand, ceilingReconsidered(ceiling, 12_000)), 3);
+  assert.equal(concurrencyFor(demand, concurrencyMax, ceilingReconsidered(ceiling, 12_000)), 3);
   ceiling = ceilingReconsidered(ceiling, 13_100);
-  assert.equal(concurrencyFor(demand, ceiling), 4);
-  assert.equal(concurrencyFor(demand, ceilingReconsidered(ceiling, 14_100)), 5);
+  assert.equal(concurrencyFor(demand, concurrencyMax, ceiling), 4);
+  assert.equal(concurrencyFor(demand, concurrencyMax, ceilingReconsidered(ceiling, 14_100)), 5);
 });
 
 test("where none was admitted, one goes on trying", () => {
-  assert.equal(concurrencyFor({ outstanding: 1000, durationMs: 1000 }, ceilingAfterRefusal(noCeiling, 0, 0)), 1);
+  assert.equal(
+    concurrencyFor({ outstanding: 1000, durationMs: 1000 }, concurrencyMax, ceilingAfterRefusal(noCeiling, 0, 0)),
+    1,
+  );
 });
 
 test("the duration follows a faster invocation at once and a slower one little by little", () => {

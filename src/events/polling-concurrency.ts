@@ -1,6 +1,9 @@
 /**
  * How many events of one function are processed at once; pure. It grows with demand: enough to work off what waits within
- * `drainWithinMs`, up to what the counting service admits. Who is refused knows how many were admitted, and asks for no
+ * `drainWithinMs`, up to what the counting service admits. But it grows only as fast as the machine shows that it can:
+ * by one with each invocation that ends, and by a few a second while none does. A backlog that asked for all its
+ * environments at once would have the machine start environments and do nothing else, and the longer that took, the more
+ * it would ask for. Who is refused knows how many were admitted, and asks for no
  * more until a while has passed; so synchronous callers of the function are not crowded out by attempts that fail, and
  * few events pay with a back-off for finding the limit.
  */
@@ -11,6 +14,8 @@ const concurrencyMin = 10;
 export const concurrencyMax = 1000;
 /** What waits should be worked off within this time, in ms. */
 const drainWithinMs = 1000;
+/** More at once after a second in which all that were allowed were taken: as of event source mappings, 300 a minute. */
+const growthPerSecond = 5;
 /** After a refusal no more are tried for this long, in ms; then this much more each time it is reconsidered. */
 const probeAfterMs = 3000;
 const probeFactor = 1.25;
@@ -32,9 +37,21 @@ export interface Ceiling {
 
 export const noCeiling: Ceiling = { concurrency: concurrencyMax, refusedAtMs: -Infinity };
 
-export function concurrencyFor({ outstanding, durationMs }: Demand, ceiling: Ceiling): number {
+/** What is allowed when a backlog begins. */
+export const firstAllowed = concurrencyMin;
+
+export function allowedAfterInvocation(allowed: number): number {
+  return Math.min(allowed + 1, concurrencyMax);
+}
+
+/** All that were allowed were taken for a second. */
+export function allowedAfterSecond(allowed: number): number {
+  return Math.min(allowed + growthPerSecond, concurrencyMax);
+}
+
+export function concurrencyFor({ outstanding, durationMs }: Demand, allowed: number, ceiling: Ceiling): number {
   const wanted = Math.ceil((outstanding * durationMs) / drainWithinMs);
-  return Math.min(Math.max(wanted, concurrencyMin), ceiling.concurrency);
+  return Math.min(Math.max(wanted, concurrencyMin), allowed, ceiling.concurrency);
 }
 
 /** `admitted` are the function's other events in flight when one was refused. */
