@@ -10,14 +10,13 @@ import { QueueRemovedError } from "../../engine/errors.ts";
 import { InFlightBound } from "./in-flight-bound.ts";
 import {
   ageStartMs,
-  envelopeOf,
   parseReceiptHandle,
   sequenceNumberOf,
   toReceived,
-  type Envelope,
   type ReceivedMessage,
   type SentMessageAnswer,
 } from "./message.ts";
+import { givenUp, takenBack } from "./moved-message.ts";
 import type { PreparedMessage } from "./outgoing-message.ts";
 import { queueArn, type QueueRecord } from "./queue-record.ts";
 import { ReceiveAttempts } from "./receive-attempts.ts";
@@ -173,28 +172,7 @@ export class MessageQueue {
 
   async #takeOver(messages: readonly QueueMessage[], from: QueueRecord): Promise<void> {
     const isFifo = this.record.settings.fifo !== undefined;
-    await this.#parts.messages.send(
-      messages.map((message): QueueMessageInput => {
-        const { moved, ...told } = envelopeOf(message);
-        const envelope: Envelope = {
-          ...told,
-          moved: {
-            id: moved?.id ?? message.id,
-            fromArn: queueArn(from),
-            // The receive that found it worn is not counted: nobody got the message.
-            receiveCount: (moved?.receiveCount ?? 0) + message.receiveCount - 1,
-            // In a FIFO queue the message's age begins anew.
-            ...(isFifo ? {} : { sentAtMs: ageStartMs(message) }),
-          },
-        };
-        return {
-          body: message.body,
-          attributes: { ...envelope },
-          dedupId: `moved ${message.id}`,
-          ...(message.group === undefined ? {} : { group: message.group }),
-        };
-      }),
-    );
+    await this.#parts.messages.send(messages.map((message) => givenUp(message, queueArn(from), isFifo)));
   }
 
   async #drop(messages: readonly QueueMessage[]): Promise<void> {
@@ -202,20 +180,10 @@ export class MessageQueue {
     this.#inFlight.remove(messages.length);
   }
 
-  /** Sends back what a dead-letter queue held: as new messages. Each is written once in five minutes. */
+  /** Sends back what a dead-letter queue held. Each is written once in five minutes. */
   async takeBack(messages: readonly QueueMessage[]): Promise<void> {
-    await this.#accept(
-      messages.map((message) => {
-        const { moved: _, ...envelope } = envelopeOf(message);
-        const group = this.record.settings.fifo === undefined ? undefined : message.group;
-        return {
-          body: message.body,
-          attributes: { ...envelope },
-          dedupId: `moved ${message.id}`,
-          ...(group === undefined ? {} : { group }),
-        };
-      }),
-    );
+    const isFifo = this.record.settings.fifo !== undefined;
+    await this.#accept(messages.map((message) => takenBack(message, isFifo)));
   }
 
   /** Deletes messages by their handles; each answer is undefined or why it was refused. */

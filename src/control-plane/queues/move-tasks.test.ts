@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import { test } from "node:test";
 import { openQueuesBench, type QueuesBench } from "../../../test/support/queues-bench.ts";
-import type { MoveTaskRecord } from "./move-tasks.ts";
+import type { MoveTaskRecord } from "./move-task-record.ts";
 import { prepareMessage } from "./outgoing-message.ts";
 import { queueArn, type QueueRef } from "./queue-record.ts";
 
@@ -163,4 +163,16 @@ test("of one queue the last ten tasks are remembered", async () => {
   }
 
   assert.equal((await bench.queues.moveTasks.list(scope, sourceArn, 100)).length, 10);
+});
+
+test("a queue that is deleted takes its tasks with it, those that run too", async () => {
+  await using bench = await openQueuesBench();
+  await fill(bench, 4);
+  await bench.queues.moveTasks.begin(scope, { sourceArn, perSecondMax: 1 });
+  await pass(bench, 0);
+
+  await bench.queues.delete(dead);
+  await pass(bench, 1000);
+
+  assert.deepEqual(await bench.engine.records.list(["sqs-move-task"]), []);
 });

@@ -6,26 +6,20 @@
 import type { Clock, Timer } from "../../core/clock.ts";
 import { ApiError } from "../../core/errors.ts";
 import type { Scope } from "../../core/identity.ts";
-import type { Key, QueueMessage, Records } from "../../engine/contract.ts";
+import type { QueueMessage, Records } from "../../engine/contract.ts";
 import { envelopeOf } from "./message.ts";
 import type { MessageQueue } from "./message-queue.ts";
+import {
+  handleOf,
+  moveTasksPrefix,
+  parseHandle,
+  taskKey,
+  tasksKey,
+  type MoveTaskRecord,
+  type MoveTaskStatus,
+} from "./move-task-record.ts";
 import { isFifoName, parseQueueArn, queueArn, type QueueRecord, type QueueRef } from "./queue-record.ts";
 import { invalidParameter, resourceNotFound } from "./refusals.ts";
-
-type Status = "RUNNING" | "COMPLETED" | "CANCELLING" | "CANCELLED" | "FAILED";
-
-export interface MoveTaskRecord {
-  readonly id: string;
-  readonly source: QueueRef;
-  /** Without it every message goes back to where it came from. */
-  readonly destinationArn?: string;
-  readonly perSecondMax?: number;
-  readonly status: Status;
-  readonly startedAtMs: number;
-  readonly moved: number;
-  readonly toMove: number;
-  readonly failureReason?: string;
-}
 
 /** What tasks need of the queues. */
 interface TaskQueues {
@@ -48,7 +42,6 @@ export interface MoveTaskRequest {
   readonly perSecondMax?: number | undefined;
 }
 
-const prefix: Key = ["sqs-move-task"];
 const perSecondLargest = 500;
 /** Tasks that are remembered of one queue, the latest; more are never listed. */
 const rememberedMax = 10;
@@ -81,7 +74,7 @@ export class MoveTasks {
 
   /** Takes up what was under way. */
   async start(): Promise<void> {
-    for (const { value } of await this.#options.records.list<MoveTaskRecord>(prefix)) {
+    for (const { value } of await this.#options.records.list<MoveTaskRecord>(moveTasksPrefix)) {
       if (value.status === "RUNNING" || value.status === "CANCELLING") this.#run(value);
     }
   }
@@ -131,7 +124,7 @@ export class MoveTasks {
     // Known before it is durable, so that of two at the same moment the second is refused.
     const task = this.#remember(record);
     try {
-      await this.#options.records.put(keyOf(record), record);
+      await this.#options.records.put(taskKey(record), record);
       await this.#forgetOldest(source);
     } catch (error) {
       this.#running.delete(record.id);
@@ -168,6 +161,11 @@ export class MoveTasks {
     return task.record.moved;
   }
 
+  /** Of a queue that is being deleted. What still runs ends by itself. */
+  async forget(source: QueueRef): Promise<void> {
+    for (const record of await this.#recordsOf(source)) await this.#options.records.delete(taskKey(record));
+  }
+
   #queueNamed(scope: Scope, parameter: string, arn: string): QueueRef {
     const queue = parseQueueArn(arn);
     if (queue === undefined) {
@@ -198,13 +196,13 @@ export class MoveTasks {
 
   /** The latest first. */
   async #recordsOf(source: QueueRef): Promise<MoveTaskRecord[]> {
-    const found = await this.#options.records.list<MoveTaskRecord>(sourceKey(source));
+    const found = await this.#options.records.list<MoveTaskRecord>(tasksKey(source));
     return found.map(({ value }) => value).toSorted((a, b) => b.startedAtMs - a.startedAtMs);
   }
 
   async #forgetOldest(source: QueueRef): Promise<void> {
     for (const record of (await this.#recordsOf(source)).slice(rememberedMax)) {
-      await this.#options.records.delete(keyOf(record));
+      await this.#options.records.delete(taskKey(record));
     }
   }
 
@@ -241,7 +239,7 @@ export class MoveTasks {
   async #step(task: RunningTask): Promise<number | undefined> {
     const { source, perSecondMax } = task.record;
     if (task.record.status === "CANCELLING") return this.#end(task, "CANCELLED");
-    if (this.#options.queues.find(source) === undefined) return this.#end(task, "FAILED", missingQueue);
+    if (this.#options.queues.find(source) === undefined) return this.#drop(task);
     const queue = await this.#options.queues.messages(source);
     const taken = await queue.take(Math.min(stepMax, perSecondMax ?? stepMax), stepVisibilityMs);
     if (taken.length === 0) return this.#end(task, "COMPLETED");
@@ -270,44 +268,22 @@ export class MoveTasks {
     return undefined;
   }
 
-  async #end(task: RunningTask, status: Status, failureReason?: string): Promise<undefined> {
+  async #end(task: RunningTask, status: MoveTaskStatus, failureReason?: string): Promise<undefined> {
     task.record = { ...task.record, status, ...(failureReason === undefined ? {} : { failureReason }) };
     await this.#write(task);
     this.#running.delete(task.record.id);
   }
 
+  /** Leaves nothing of a task whose queue is gone. */
+  async #drop({ record }: RunningTask): Promise<undefined> {
+    await this.#options.records.delete(taskKey(record));
+    this.#running.delete(record.id);
+  }
+
   async #write(task: RunningTask): Promise<void> {
-    await this.#options.records.put(keyOf(task.record), task.record);
+    await this.#options.records.put(taskKey(task.record), task.record);
     task.writtenAtMs = this.#options.clock.monotonicMs();
   }
 }
 
 const missingQueue = "AWS.SimpleQueueService.NonExistentQueue";
-
-function sourceKey({ scope, name }: QueueRef): Key {
-  return ["sqs-move-task", scope.account, scope.region, name];
-}
-
-function keyOf({ source, id }: MoveTaskRecord): Key {
-  const [first, ...others] = sourceKey(source);
-  return [first, ...others, id];
-}
-
-function handleOf({ id, source }: MoveTaskRecord): string {
-  return Buffer.from(JSON.stringify({ taskId: id, sourceArn: queueArn(source) })).toString("base64");
-}
-
-function parseHandle(handle: string): { readonly taskId: string; readonly sourceArn: string } {
-  try {
-    const parsed = JSON.parse(Buffer.from(handle, "base64").toString("utf8")) as {
-      readonly taskId?: unknown;
-      readonly sourceArn?: unknown;
-    };
-    if (typeof parsed.taskId === "string" && typeof parsed.sourceArn === "string") {
-      return { taskId: parsed.taskId, sourceArn: parsed.sourceArn };
-    }
-  } catch {
-    // Said below, as of every other handle that is none.
-  }
-  throw invalidParameter("Value for parameter TaskHandle is invalid.");
-}

@@ -228,6 +228,7 @@ export class QueueService {
     const record = this.get(queue);
     const deleted: DeletedQueueRecord = { deletedAtMs: this.#options.clock.now() };
     await this.#records.put(deletedQueueKey(queue), deleted);
+    await this.moveTasks.forget(queue);
     await this.#records.delete(queueKey(queue));
     await this.#options.engine.queues.remove(messagesKey(record));
   }
