@@ -4,7 +4,7 @@
  * to others until it is let go.
  * https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
  */
-import type { EventSourceMappingRecord } from "../control-plane/event-source-mappings/mapping-record.ts";
+import type { MappingSettings } from "../control-plane/event-source-mappings/mapping-record.ts";
 import type { ReceivedMessage } from "../control-plane/queues/message.ts";
 import type { MessageQueue } from "../control-plane/queues/message-queue.ts";
 import { isFifoName, type QueueRef } from "../control-plane/queues/queue-record.ts";
@@ -43,16 +43,21 @@ export interface BatchReaderOptions {
 export class BatchReader {
   readonly #options: BatchReaderOptions;
   readonly #isFifo: boolean;
-  readonly #batchSize: number;
-  readonly #windowMs: number;
-  readonly #filter: RecordFilter;
+  #batchSize = 1;
+  #windowMs = 0;
+  #filter: RecordFilter = () => true;
 
-  constructor({ settings }: EventSourceMappingRecord, options: BatchReaderOptions) {
+  constructor(settings: MappingSettings, options: BatchReaderOptions) {
     this.#options = options;
     this.#isFifo = isFifoName(options.queue.name);
-    this.#batchSize = settings.batchSize;
-    this.#windowMs = (settings.batchingWindowSeconds ?? 0) * 1000;
-    this.#filter = recordFilterOf(settings.filterPatterns);
+    this.update(settings);
+  }
+
+  /** Counts from the next message on, also for who is waiting for it. */
+  update({ batchSize, batchingWindowSeconds = 0, filterPatterns }: MappingSettings): void {
+    this.#batchSize = batchSize;
+    this.#windowMs = batchingWindowSeconds * 1000;
+    this.#filter = recordFilterOf(filterPatterns);
   }
 
   /** Waits for messages for `batchesMax` batches; resolves with fewer, or with none when the signal aborts. */

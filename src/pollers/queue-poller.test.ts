@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import type { InvokeOutcome } from "../data-plane/frontend/contract.ts";
 import { UnavailableError } from "../core/errors.ts";
+import { scope } from "../../test/support/data-plane.ts";
 import { failed, PollersBench, reporting, succeeded, throttled } from "../../test/support/pollers-bench.ts";
 
 let bench: PollersBench;
@@ -329,6 +330,102 @@ test("an idle mapping, and one whose messages are done, leave no timers but the 
     bench.clock.pendingTimers <= waiting,
     `${bench.clock.pendingTimers} timers, ${waiting} before, ${idle} without a mapping`,
   );
+});
+
+test("what a mapping is changed to counts for the next message, though the mapping waits for it already", async () => {
+  const queue = await bench.queue("q");
+  const { uuid } = await bench.map(queue.record);
+  const changed = { batchSize: 2, filterPatterns: ['{"body":[{"prefix":"a"}]}'] };
+
+  await bench.mappings.update(scope, uuid, { settingsOf: () => changed });
+  await bench.settled();
+  await bench.send(queue, ["a1", "b1", "a2", "a3"]);
+
+  assert.deepEqual(bench.bodies, [["a1", "a2"], ["a3"]]);
+});
+
+test("a mapping that is disabled gives back what waits for its function; what the function runs is done", async () => {
+  const queue = await bench.queue("q");
+  const held = holdAll();
+  const { uuid } = await bench.map(queue.record, { batchSize: 1, maximumConcurrency: 2 });
+  await bench.send(queue, ["running"]);
+  bench.answer = () => throttled;
+  await bench.send(queue, ["refused"]);
+  assert.equal((await queue.stats()).inFlight, 2);
+
+  await bench.mappings.update(scope, uuid, { enabled: false, settingsOf: ({ settings }) => settings });
+  await bench.advance(100);
+
+  assert.equal((await bench.mappings.get(scope, uuid)).state, "Disabled");
+  const { visible, inFlight } = await queue.stats();
+  assert.deepEqual([visible, inFlight], [1, 1]);
+  held.end();
+  await bench.settled();
+  assert.equal((await queue.stats()).inFlight, 0);
+  const count = bench.batches.length;
+  await bench.send(queue, ["later"]);
+  await bench.advance(60_000);
+  assert.equal(bench.batches.length, count);
+});
+
+test("a function that is being made gets its messages when it is there", async () => {
+  const queue = await bench.queue("q");
+  await bench.map(queue.record);
+  bench.answer = () => ({ kind: "not-ready", state: "Pending", reason: "The function is being created." });
+  await bench.send(queue, ["a"]);
+
+  bench.answer = () => succeeded();
+  await bench.advance(1000);
+
+  assert.deepEqual(bench.batches.at(-1)?.records[0]?.attributes["ApproximateReceiveCount"], "1");
+  assert.deepEqual(await queue.stats(), { visible: 0, inFlight: 0, delayed: 0 });
+  assert.deepEqual(bench.warnings, []);
+});
+
+test("a function that is gone leaves its messages to the queue's own rules, and the owner is told once", async () => {
+  const queue = await bench.queue("q", { VisibilityTimeout: "5" });
+  await bench.map(queue.record);
+  bench.answer = () => ({ kind: "not-found", arn: "arn:aws:lambda:us-east-1:000000000000:function:f" });
+
+  await bench.send(queue, ["a"]);
+  await bench.advance(20_000);
+
+  assert.equal(bench.warnings.length, 1);
+  assert.match(bench.warnings[0] ?? "", /f cannot be invoked: there is no arn:.*:function:f$/);
+  const { visible, inFlight } = await queue.stats();
+  assert.equal(visible + inFlight, 1);
+});
+
+test("what was processed is deleted as soon as the engine takes it", async () => {
+  const queue = await bench.queue("q");
+  await bench.map(queue.record);
+  const remove = queue.delete.bind(queue);
+  let refusals = 3;
+  queue.delete = (handles) =>
+    refusals-- > 0 ? Promise.reject(new UnavailableError("busy", "the queue is full")) : remove(handles);
+
+  await bench.send(queue, ["a"]);
+  await bench.advance(1000);
+
+  assert.equal(bench.batches.length, 1);
+  assert.deepEqual(await queue.stats(), { visible: 0, inFlight: 0, delayed: 0 });
+});
+
+test("what is running when Hearth stops has a while to end, and is then visible to others at once", async () => {
+  const queue = await bench.queue("q");
+  holdAll();
+  await bench.map(queue.record);
+  await bench.send(queue, ["a"]);
+
+  const closed = bench.fleet.close();
+  await bench.settled();
+  await bench.advance(1900);
+  assert.equal((await queue.stats()).inFlight, 1);
+  await bench.advance(100);
+  await closed;
+
+  const { visible, inFlight } = await queue.stats();
+  assert.deepEqual([visible, inFlight], [1, 0]);
 });
 
 test("a queue that is made again under its name is read again", async () => {
