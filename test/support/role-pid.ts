@@ -1,7 +1,10 @@
 /** The processes of a running Hearth, for tests that kill them and measures that look at them. */
 import { once } from "node:events";
 import { readdir, readFile } from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
 import type { RunningHearth } from "./hearth.ts";
+
+const pollMs = 5;
 
 export async function pidOf(hearth: RunningHearth, role: "worker" | "front"): Promise<number> {
   for (const pid of await childrenOf(hearth)) {
@@ -10,13 +13,22 @@ export async function pidOf(hearth: RunningHearth, role: "worker" | "front"): Pr
   throw new Error(`no ${role}`);
 }
 
-/** `kill -9` of all of it, supervisor first: nobody restarts what dies. */
+/** `kill -9` of all of it; resolves when nothing of it runs any more. */
 export async function killHearth(hearth: RunningHearth): Promise<void> {
-  const children = await childrenOf(hearth);
   const ended = once(hearth.process, "exit");
+  // So that it starts nothing while its children are counted.
+  hearth.process.kill("SIGSTOP");
+  const children = await childrenOf(hearth);
   hearth.process.kill("SIGKILL");
   for (const pid of children) process.kill(pid, "SIGKILL");
   await ended;
+  while ((await Promise.all(children.map(isRunning))).includes(true)) await setTimeout(pollMs);
+}
+
+/** A process that nobody has waited for yet runs no more. */
+async function isRunning(pid: number): Promise<boolean> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "State:\tZ");
+  return !status.includes("State:\tZ");
 }
 
 async function childrenOf({ process: { pid: parent } }: RunningHearth): Promise<number[]> {
