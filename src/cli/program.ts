@@ -164,9 +164,94 @@ function buildProgram(setExitCode: (code: number) => void): Command {
       },
     );
 
+  addSimulate(addRemote, setExitCode);
   addResourceCommands(program, { connect: connectionFrom, setExitCode });
   addRuntimes(program, setExitCode);
   return program;
+}
+
+interface SimulateFlags extends CommonOptions {
+  readonly generate?: number;
+  readonly days: number;
+  readonly policies?: string;
+  readonly memory?: number;
+  readonly workerMemory: number;
+  readonly concurrency: number;
+  readonly arrivals: "spread" | "minute";
+  readonly instant: boolean;
+  readonly seed: number;
+  readonly chart?: string;
+  readonly part?: { readonly nth: number; readonly of: number };
+}
+
+function addSimulate(
+  add: (name: string, description: string, example: string) => Command,
+  setExitCode: (code: number) => void,
+): void {
+  add(
+    "simulate [source]",
+    "Replay a trace through the scaling policies and compare what they cost and save. The source is a directory in the " +
+      "format of the Azure Functions data set of 2019, or a file of usage records (JSON, one a line); without one, what " +
+      "the running Hearth has recorded.",
+    "hearth simulate ./azurefunctions-dataset2019 --policies fixed:10m,hybrid:4h,forecast:10m --chart frontier.svg",
+  )
+    .option(
+      "--generate <functions>",
+      "no source: a trace of so many functions, made from published figures",
+      parseCount,
+    )
+    .option("--days <days>", "how long a generated trace is", parseCount, 1)
+    .option("--policies <list>", "fixed:10m, hybrid:4h, forecast:10m (as much idle memory as fixed:10m), greedy-dual")
+    .option("--memory <GiB>", "all the memory there is; default: as many workers as are needed", parseAmount)
+    .option("--worker-memory <GiB>", "memory of each worker, when there are as many as are needed", parseAmount, 64)
+    .option("--concurrency <count>", "the account's limit", parseCount, settings.accountConcurrency.default)
+    .addOption(
+      new Option("--arrivals <when>", "within its minute, or at its start")
+        .choices(["spread", "minute"])
+        .default("spread"),
+    )
+    .option("--instant", "invocations and starts take no time", false)
+    .option("--seed <number>", "of what is drawn", parseCount, 1)
+    .option("--part <n/of>", "only every so-manieth function, from the nth on: 1/3", parsePart)
+    .option("--chart <file>", "also draw cold starts against idle memory (SVG)")
+    .action(async (path: string | undefined, flags: SimulateFlags) => {
+      const { defaultContenders, parseContender, simulate } = await import("./commands/simulate.ts");
+      if (path !== undefined && flags.generate !== undefined) {
+        throw new CommandError("give a source or --generate, not both", 2);
+      }
+      const labels = flags.policies?.split(",") ?? defaultContenders(flags.memory !== undefined);
+      const contenders = labels.map((label) => {
+        const contender = parseContender(label, durationOf);
+        if (contender === undefined) {
+          throw new CommandError(
+            `'${label}' is no policy such as fixed:10m, hybrid:4h, forecast:10m or greedy-dual`,
+            2,
+          );
+        }
+        return contender;
+      });
+      const source =
+        path !== undefined
+          ? ({ kind: "path", path } as const)
+          : flags.generate !== undefined
+            ? ({ kind: "generated", functions: flags.generate, days: flags.days } as const)
+            : ({ kind: "recorded", connect: () => connectionFrom(flags) } as const);
+      const options = {
+        source,
+        contenders,
+        simulation: {
+          seed: flags.seed,
+          arrivals: flags.arrivals,
+          instant: flags.instant,
+          memoryMiB: flags.memory === undefined ? undefined : flags.memory * 1024,
+          workerMemoryMiB: flags.workerMemory * 1024,
+          accountConcurrency: flags.concurrency,
+        },
+        ...(flags.chart === undefined ? {} : { chartFile: flags.chart }),
+        ...(flags.part === undefined ? {} : { part: flags.part }),
+      };
+      setExitCode(await simulate(options, createOutput(flags.output)));
+    });
 }
 
 function addRuntimes(program: Command, setExitCode: (code: number) => void): void {
@@ -227,7 +312,30 @@ function connectionFrom(flags: CommonOptions): Connection {
 const unitMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 function parseDuration(text: string): number {
+  const durationMs = durationOf(text);
+  if (durationMs === undefined) throw new InvalidArgumentError("give it as 30s, 10m, 2h or 7d.");
+  return durationMs;
+}
+
+function durationOf(text: string): number | undefined {
   const [, amount, unit] = /^(\d+)([smhd])$/.exec(text) ?? [];
-  if (amount === undefined || unit === undefined) throw new InvalidArgumentError("give it as 30s, 10m, 2h or 7d.");
-  return Number(amount) * (unitMs[unit] ?? 0);
+  return amount === undefined || unit === undefined ? undefined : Number(amount) * (unitMs[unit] ?? 0);
+}
+
+function parseCount(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("give a whole number above 0.");
+  return Number(text);
+}
+
+function parsePart(text: string): { nth: number; of: number } {
+  const [, nth, of] = /^([1-9]\d{0,3})\/([1-9]\d{0,3})$/.exec(text) ?? [];
+  if (nth === undefined || of === undefined || Number(nth) > Number(of)) {
+    throw new InvalidArgumentError("give it as 1/3, 2/3 or 3/3.");
+  }
+  return { nth: Number(nth), of: Number(of) };
+}
+
+function parseAmount(text: string): number {
+  if (!/^\d+(\.\d+)?$/.test(text) || Number(text) === 0) throw new InvalidArgumentError("give a number above 0.");
+  return Number(text);
 }

@@ -20,6 +20,8 @@ export interface InternalRoutesOptions {
   readonly environments: () => Promise<{ readonly environments: EnvironmentInfo[]; readonly pools: PoolInfo[] }>;
   /** The bytes of a backup archive; the stream fails when the backup does. */
   readonly backup: () => Promise<Readable>;
+  /** The usage records as lines of JSON. */
+  readonly usage: () => AsyncIterable<Uint8Array>;
   /** Rejects with an `ApiError` unless the request's signature is good (or none is needed). */
   readonly authenticate: (request: IncomingMessage) => Promise<void>;
   /** Serves the zip behind a link of GetFunction; the link carries its own proof. */
@@ -66,6 +68,14 @@ export function createInternalRoutes(
         const archive = await options.backup();
         response.writeHead(200, { "content-type": "application/octet-stream" });
         await pipeline(archive, response);
+      },
+    ],
+    [
+      "/_hearth/usage",
+      async (request, response) => {
+        await options.authenticate(request);
+        response.writeHead(200, { "content-type": "application/x-ndjson" });
+        await pipeline(options.usage, response);
       },
     ],
   ]);

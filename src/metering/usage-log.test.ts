@@ -40,3 +40,22 @@ test("the newest records of a function, or of all, can be read back", async () =
   await usage.close();
   assert.equal(clock.pendingTimers, 0);
 });
+
+test("all records can be read as lines of JSON, the oldest of each account first", async () => {
+  const clock = new ManualClock();
+  const usage = new UsageLog({ engine: createMemoryEngine({ clock, random: () => 0.5 }), clock });
+  for (let at = 0; at < 2500; at++) usage.record(usageOf("f", at));
+  usage.record(usageOf("f", 9, { account: "111111111111" }));
+
+  const chunks: Buffer[] = [];
+  for await (const chunk of usage.lines()) chunks.push(chunk);
+
+  const lines = Buffer.concat(chunks).toString().trimEnd().split("\n");
+  const records = lines.map((line) => JSON.parse(line) as UsageRecord);
+  assert.deepEqual(
+    records.filter(({ account }) => account === scope.account).map(({ startedAtMs }) => startedAtMs),
+    Array.from({ length: 2500 }, (_, at) => usageOf("f", at).startedAtMs),
+  );
+  assert.equal(records.length, 2501);
+  await usage.close();
+});

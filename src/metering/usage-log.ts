@@ -11,6 +11,9 @@ import type { UsageRecord } from "./usage-record.ts";
 const usageBytesMax = 67_108_864;
 /** Bytes after which a stream is cut to its bound again. */
 const trimEveryBytes = 4_194_304;
+/** Records that are read at a time: some 600 KiB. */
+const linesAtOnce = 1000;
+const lineEnd = Buffer.from("\n");
 
 export class UsageLog {
   readonly #streams: Engine["streams"];
@@ -50,6 +53,25 @@ export class UsageLog {
       ...(query.functionName !== undefined && { shard: query.functionName }),
     });
     return entries.map((entry) => JSON.parse(Buffer.from(entry.data).toString()) as UsageRecord);
+  }
+
+  /** All that is recorded, of all accounts: lines of JSON, the oldest of each account and region first. */
+  async *lines(): AsyncGenerator<Buffer> {
+    await this.#appender.flushAll();
+    for (const { stream } of await this.#streams.list(["usage"])) {
+      let afterPosition: number | undefined;
+      for (;;) {
+        const limit = linesAtOnce;
+        const entries = await this.#streams.read(
+          stream,
+          afterPosition === undefined ? { limit } : { limit, afterPosition },
+        );
+        const last = entries.at(-1);
+        if (last === undefined) break;
+        afterPosition = last.position;
+        yield Buffer.concat(entries.flatMap(({ data }) => [data, lineEnd]));
+      }
+    }
   }
 
   async close(): Promise<void> {

@@ -200,6 +200,7 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
     worker: () => workers.info,
     environments: async () => ({ environments: await dataPlane.environments(), pools: await dataPlane.pools() }),
     backup: () => backupStream(engine, instance),
+    usage: () => usage.lines(),
     authenticate: (request) => authenticateInternal(authenticator, request),
     code: (request, response) => codeLinks.serve(request, response),
   });

@@ -85,6 +85,11 @@ export class StreamAppender {
     if (waiting !== undefined) await this.#write(waiting);
   }
 
+  /** The same, of every stream. */
+  async flushAll(): Promise<void> {
+    await Promise.all(Array.from(this.#waiting.values(), (waiting) => this.#write(waiting)));
+  }
+
   /** Forgets what waits for a stream that was removed. */
   async discard(stream: Key): Promise<void> {
     const waiting = this.#waiting.get(encodeKey(stream));

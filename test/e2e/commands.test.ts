@@ -1,7 +1,7 @@
 /** The commands beside `up`, as a person or a script runs them against a running Hearth. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -52,6 +52,7 @@ const commands = [
   ["backup"],
   ["restore"],
   ["sign"],
+  ["simulate"],
   ["functions", "list"],
   ["functions", "show"],
   ["functions", "create"],
@@ -246,3 +247,28 @@ function hasPython(): boolean {
     return false;
   }
 }
+
+test("simulate compares policies over a generated trace, over what was recorded, and draws their frontier", async () => {
+  const chart = join(scratch, "frontier.svg");
+  const generated = done(
+    await hearthCommand([
+      ..."simulate --generate 5 --policies fixed:10m,forecast:10m,greedy-dual --memory 4 --output json".split(" "),
+      "--chart",
+      chart,
+    ]),
+  );
+  const reports = JSON.parse(generated) as { readonly policy: string; readonly invocations: number }[];
+  assert.deepEqual(
+    reports.map(({ policy }) => policy),
+    ["fixed:10m", "forecast:10m", "greedy-dual"],
+  );
+  assert.equal(new Set(reports.map(({ invocations }) => invocations)).size, 1);
+  assert.match(readFileSync(chart, "utf8"), /^<svg/);
+
+  const name = await createFunction(hearth.lambda(), { "index.js": "exports.handler = async () => 1;" });
+  await invoke(hearth.lambda(), name);
+  assert.match(done(await remote("simulate", "--policies", "fixed:10m")), /^\d+ functions, \d+ invocations\n\nPOLICY/);
+
+  assert.equal((await hearthCommand(["simulate", "--policies", "lru", "--generate", "5"])).exitCode, 2);
+  assert.equal((await hearthCommand(["simulate", join(scratch, "absent")])).exitCode, 1);
+});

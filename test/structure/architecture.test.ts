@@ -22,6 +22,7 @@ const floorOf: Readonly<Record<string, number>> = {
   pollers: 4,
   schedules: 4,
   workflow: 4,
+  simulation: 4,
   "data-plane": 3,
   worker: 2,
   packages: 1,

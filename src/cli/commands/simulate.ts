@@ -1,0 +1,139 @@
+/**
+ * `hearth simulate`: replays a trace through the data plane's own policies under a simulated clock, and tells what each
+ * way of keeping environments warm would cost and save. Needs a running Hearth only for its recorded usage.
+ */
+import { readFile, stat, writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+
+import { unreachable } from "../../core/invariant.ts";
+import { policyNames, type PolicyName } from "../../data-plane/scaling/keep-alive/named-policies.ts";
+import { readAzureTrace } from "../../simulation/azure-trace.ts";
+import { frontierChart } from "../../simulation/chart.ts";
+import { compare, type ComparisonOptions, type Contender } from "../../simulation/compare.ts";
+import { generateTrace } from "../../simulation/generated-trace.ts";
+import type { Report } from "../../simulation/tally.ts";
+import { partOf, TraceError, type Trace } from "../../simulation/trace.ts";
+import { parseUsageTrace } from "../../simulation/usage-trace.ts";
+import { callHearth, type Connection } from "../endpoint.ts";
+import { CommandError, table, type Output } from "../output.ts";
+
+export interface SimulateOptions {
+  readonly source: TraceSource;
+  /** As `fixed:10m`, `hybrid:4h`, `forecast:1h` or `greedy-dual`. */
+  readonly contenders: readonly Contender[];
+  readonly simulation: ComparisonOptions;
+  readonly chartFile?: string;
+  /** Only some of the functions: every `of`th from the `nth` on. */
+  readonly part?: { readonly nth: number; readonly of: number };
+}
+
+export type TraceSource =
+  /** A directory in the format of the Azure data set, or a file of usage records. */
+  | { readonly kind: "path"; readonly path: string }
+  | { readonly kind: "generated"; readonly functions: number; readonly days: number }
+  /** What a running Hearth has recorded. */
+  | { readonly kind: "recorded"; readonly connect: () => Connection };
+
+const windows = ["5m", "10m", "20m", "1h", "4h"] as const;
+
+/** Without a memory limit: whole frontiers. Within one windows matter little, and who makes room for whom a lot. */
+export function defaultContenders(limited: boolean): string[] {
+  if (limited) return ["fixed:10m", "hybrid:4h", "greedy-dual", "forecast:10m"];
+  return [
+    ...windows.map((each) => `fixed:${each}`),
+    "hybrid:1h",
+    "hybrid:4h",
+    ...windows.map((each) => `forecast:${each}`),
+  ];
+}
+
+/** Undefined when it is none. `durationMs` reads 10m, 4h. */
+export function parseContender(label: string, durationMs: (text: string) => number | undefined): Contender | undefined {
+  const [name, window, ...rest] = label.split(":");
+  if (!isPolicyName(name) || rest.length > 0) return undefined;
+  if (name === "greedy-dual") return window === undefined ? { label, policy: name, windowMs: 0 } : undefined;
+  const windowMs = window === undefined ? undefined : durationMs(window);
+  return windowMs === undefined ? undefined : { label, policy: name, windowMs };
+}
+
+function isPolicyName(name: string | undefined): name is PolicyName {
+  return policyNames.some((each) => each === name);
+}
+
+export async function simulate(options: SimulateOptions, output: Output): Promise<number> {
+  const whole = await traceFrom(options.source, options.simulation.seed);
+  const trace = options.part === undefined ? whole : partOf(whole, options.part.nth, options.part.of);
+  const reports = await compare(options.contenders, trace, options.simulation, showProgress);
+  if (process.stderr.isTTY) process.stderr.write("\r\u001B[K");
+  if (options.chartFile !== undefined) {
+    const file = resolve(options.chartFile);
+    await writeFile(file, frontierChart(reports, "Cold starts against idle memory")).catch((error: unknown) => {
+      throw new CommandError(`${file} was not written: ${(error as Error).message}`);
+    });
+    output.note(`chart: ${file}`);
+  }
+  output.print(output.format === "json" ? JSON.stringify(reports) : reportTable(reports));
+  return 0;
+}
+
+async function traceFrom(source: TraceSource, seed: number): Promise<Trace> {
+  try {
+    switch (source.kind) {
+      case "generated":
+        return generateTrace({ functions: source.functions, days: source.days, seed });
+      case "recorded": {
+        const recorded = await callHearth(source.connect(), "/_hearth/usage");
+        return parseUsageTrace(await recorded.text(), "recorded usage");
+      }
+      case "path": {
+        if ((await stat(source.path)).isDirectory()) return await readAzureTrace(source.path);
+        return parseUsageTrace(await readFile(source.path, "utf8"), source.path);
+      }
+      default:
+        return unreachable(source);
+    }
+  } catch (error) {
+    if (error instanceof TraceError || (error as NodeJS.ErrnoException).code !== undefined) {
+      throw new CommandError((error as Error).message);
+    }
+    throw error;
+  }
+}
+
+function showProgress(share: number): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r${Math.floor(share * 100)} %`);
+}
+
+function reportTable(reports: readonly Report[]): string {
+  const [first] = reports;
+  const rows = table<Report>(
+    [
+      { title: "POLICY", value: (row) => row.policy },
+      { title: "COLD", value: (row) => row.coldStarts, align: "right" },
+      { title: "COLD %", value: (row) => (row.coldShare * 100).toFixed(3), align: "right" },
+      { title: "COLD H", value: (row) => row.coldStartHours.toFixed(2), align: "right" },
+      { title: "FN P50 %", value: (row) => percent(row.coldShareByFunction.p50), align: "right" },
+      { title: "FN P75 %", value: (row) => percent(row.coldShareByFunction.p75), align: "right" },
+      { title: "ALWAYS %", value: (row) => percent(row.coldShareByFunction.always), align: "right" },
+      { title: "IDLE GIB H", value: (row) => row.idleGiBHours.toFixed(1), align: "right" },
+      { title: "DELAY P50", value: (row) => delay(row.startDelayMs.p50), align: "right" },
+      { title: "P95", value: (row) => delay(row.startDelayMs.p95), align: "right" },
+      { title: "P99", value: (row) => delay(row.startDelayMs.p99), align: "right" },
+      { title: "AHEAD", value: (row) => row.prewarmed, align: "right" },
+      { title: "EVICTED", value: (row) => row.evictions, align: "right" },
+      { title: "THROTTLED", value: (row) => row.throttled, align: "right" },
+      { title: "WORKERS", value: (row) => row.workers, align: "right" },
+      { title: "PEAK GIB", value: (row) => row.peakMemoryGiB.toFixed(1), align: "right" },
+    ],
+    reports,
+  );
+  return first === undefined ? rows : `${first.functions} functions, ${first.invocations} invocations\n\n${rows}`;
+}
+
+function percent(share: number): string {
+  return (share * 100).toFixed(1);
+}
+
+function delay(ms: number): string {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}

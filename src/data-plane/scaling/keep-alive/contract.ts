@@ -1,0 +1,102 @@
+/**
+ * What keeps environments warm: one interface for every policy, so that production and the simulator run the very same
+ * objects. A policy owns no clock, no timer and no randomness: it is told what happened and when, and answers questions.
+ *
+ * Times are wall-clock ms (a policy may look for what comes back every hour) and never run backwards by more than the
+ * clock does; a policy takes a time before the last one for the last one. What a policy remembers of a function is
+ * bounded, and so is the number of functions.
+ */
+
+/** One version of a function, as a policy knows it. */
+export interface KeptFunction {
+  readonly id: string;
+  readonly memoryMiB: number;
+}
+
+export type Happening =
+  /** An invocation wants an environment. */
+  | "arrival"
+  /** An invocation is over, however it ended: one for each arrival. */
+  | "end"
+  /** An environment waits for its next invocation. */
+  | "idle"
+  /** One that waited was taken. */
+  | "used"
+  /** One that waited is no more, as the policy wanted or because it was too old. */
+  | "released"
+  /** One that waited gave its memory to others. */
+  | "evicted";
+
+export interface IdleEnvironment {
+  readonly function: KeptFunction;
+  /** How many idle environments of its function would be taken before it. */
+  readonly rank: number;
+  readonly idleSinceMs: number;
+}
+
+/** What is to be ready before anybody asks. */
+export type Outlook =
+  /** At `atMs` there should be `count` environments, those at work included. */
+  | { readonly kind: "prewarm"; readonly atMs: number; readonly count: number }
+  /** Nothing until then; ask again. */
+  | { readonly kind: "ask-again"; readonly atMs: number }
+  /** Nothing until the next arrival. */
+  | { readonly kind: "nothing" };
+
+export interface KeepAlivePolicy {
+  observe(happening: Happening, kept: KeptFunction, nowMs: number): void;
+  /** What a start took of which somebody had, or would have had, to wait for the end. */
+  observeStart(kept: KeptFunction, startMs: number): void;
+  /**
+   * Until when the environment is kept if nobody takes it: the question is put again at that time, and an answer that
+   * is not after `nowMs` ends it. `Infinity` keeps it until its memory is wanted.
+   */
+  keepUntilMs(idle: IdleEnvironment, nowMs: number): number;
+  /** `count` environments are alive, at work or idle. Asked after an end, a release, and when it said so. */
+  outlook(kept: KeptFunction, count: number, nowMs: number): Outlook;
+  /** What keeping it is worth per MiB, on a scale of the policy's own: under memory pressure the least goes first. */
+  worth(idle: IdleEnvironment, nowMs: number): number;
+  /** The function is no more. */
+  forget(id: string): void;
+}
+
+/** Functions that a policy remembers; beyond it the one that was invoked longest ago is forgotten. */
+export const functionsMax = 20_000;
+
+/**
+ * Which idle environments make room for `neededMiB`: the least worth first. Fewer than needed when all of them are not
+ * enough.
+ */
+export function leastWorth<E extends IdleEnvironment>(
+  policy: Pick<KeepAlivePolicy, "worth">,
+  idle: Iterable<E>,
+  neededMiB: number,
+  nowMs: number,
+): E[] {
+  const candidates = Array.from(idle, (environment) => ({ environment, worth: policy.worth(environment, nowMs) }));
+  const victims: E[] = [];
+  for (let freedMiB = 0; freedMiB < neededMiB && candidates.length > 0;) {
+    // As a rule one or two are enough: not worth sorting them all.
+    let least = 0;
+    for (let index = 1; index < candidates.length; index++) {
+      if (goesBefore(candidates[index], candidates[least])) least = index;
+    }
+    const victim = candidates[least];
+    const last = candidates.pop();
+    if (victim === undefined || last === undefined) break;
+    if (least < candidates.length) candidates[least] = last;
+    victims.push(victim.environment);
+    freedMiB += victim.environment.function.memoryMiB;
+  }
+  return victims;
+}
+
+interface Candidate {
+  readonly environment: IdleEnvironment;
+  readonly worth: number;
+}
+
+function goesBefore(a: Candidate | undefined, b: Candidate | undefined): boolean {
+  if (a === undefined || b === undefined) return false;
+  return a.worth === b.worth ? a.environment.idleSinceMs < b.environment.idleSinceMs : a.worth < b.worth;
+}

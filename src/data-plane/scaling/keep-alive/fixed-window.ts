@@ -1,0 +1,28 @@
+/** The same time for every function, counted from the last invocation; under pressure the longest unused goes first. */
+import type { IdleEnvironment, KeepAlivePolicy, Outlook } from "./contract.ts";
+
+export class FixedWindow implements KeepAlivePolicy {
+  readonly #windowMs: number;
+
+  constructor(windowMs: number) {
+    this.#windowMs = windowMs;
+  }
+
+  observe(): void {}
+
+  observeStart(): void {}
+
+  keepUntilMs({ idleSinceMs }: IdleEnvironment): number {
+    return idleSinceMs + this.#windowMs;
+  }
+
+  outlook(): Outlook {
+    return { kind: "nothing" };
+  }
+
+  worth({ idleSinceMs }: IdleEnvironment): number {
+    return idleSinceMs;
+  }
+
+  forget(): void {}
+}
