@@ -15,6 +15,7 @@ import {
   allowedAfterInvocation,
   allowedAfterSecond,
   ceilingAfterRefusal,
+  ceilingAfterWait,
   ceilingReconsidered,
   concurrencyFor,
   durationAfter,
@@ -181,14 +182,16 @@ export class EventPoller {
   }
 
   /** Of one that is not in flight any more: of many that are refused together, the last sees how many were admitted. */
-  #learn({ wasRefused, durationMs }: Processed): void {
+  #learn({ wasRefused, durationMs, waitedMs = 0 }: Processed): void {
     if (durationMs !== undefined) {
       this.#durationMs = durationAfter(this.#durationMs, durationMs);
       this.#allowed = allowedAfterInvocation(this.#allowed);
     }
-    if (!wasRefused) return;
+    const nowMs = this.#options.clock.now();
     const admitted = this.#inFlight.size;
-    this.#ceiling = ceilingAfterRefusal(this.#ceiling, admitted, this.#options.clock.now());
+    this.#ceiling = ceilingAfterWait(this.#ceiling, waitedMs, admitted, nowMs);
+    if (!wasRefused) return;
+    this.#ceiling = ceilingAfterRefusal(this.#ceiling, admitted, nowMs);
     this.#pause(admitted === 0 ? refusedPauseMs : crowdedPauseMs);
   }
 

@@ -53,6 +53,8 @@ export interface Processed {
   readonly wasRefused: boolean;
   /** Of an invocation, without its waiting for an environment. */
   readonly durationMs?: number;
+  /** What an invocation waited for an environment. */
+  readonly waitedMs?: number;
 }
 
 interface Attempt extends Processed {
@@ -268,13 +270,14 @@ const zeroReserved: AttemptResponse = {
 };
 
 function executed(
-  { response, executedVersion }: Extract<InvokeOutcome, { readonly kind: "executed" }>,
+  { response, executedVersion, start }: Extract<InvokeOutcome, { readonly kind: "executed" }>,
   durationMs: number,
 ): Attempt {
   const answer = { statusCode: 200, executedVersion, payload: response.payload };
+  const learned = { wasRefused: false, durationMs, waitedMs: start.queueMs };
   return response.kind === "success"
-    ? { kind: "succeeded", response: answer, wasRefused: false, durationMs }
-    : { kind: "failed", response: { ...answer, functionError: response.functionError }, wasRefused: false, durationMs };
+    ? { kind: "succeeded", response: answer, ...learned }
+    : { kind: "failed", response: { ...answer, functionError: response.functionError }, ...learned };
 }
 
 function notServed(statusCode: number, errorMessage: string): Attempt {

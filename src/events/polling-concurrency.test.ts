@@ -4,6 +4,7 @@ import {
   allowedAfterInvocation,
   allowedAfterSecond,
   ceilingAfterRefusal,
+  ceilingAfterWait,
   ceilingReconsidered,
   concurrencyFor,
   concurrencyMax,
@@ -40,6 +41,13 @@ test("who is refused asks for no more than were admitted, and tries a few more l
   assert.equal(concurrencyFor(demand, concurrencyMax, ceilingReconsidered(ceiling, 14_100)), 5);
 });
 
+test("where environments come slowly fewer are asked for, but not fewer than ten", () => {
+  const demand = { outstanding: 100_000, durationMs: 1000 };
+  assert.equal(ceilingAfterWait(noCeiling, 1000, 100, 0), noCeiling);
+  assert.equal(concurrencyFor(demand, concurrencyMax, ceilingAfterWait(noCeiling, 1001, 100, 0)), 75);
+  assert.equal(concurrencyFor(demand, concurrencyMax, ceilingAfterWait(noCeiling, 5000, 11, 0)), 10);
+});
+
 test("where none was admitted, one goes on trying", () => {
   assert.equal(
     concurrencyFor({ outstanding: 1000, durationMs: 1000 }, concurrencyMax, ceilingAfterRefusal(noCeiling, 0, 0)),
@@ -51,6 +59,6 @@ test("the duration follows a faster invocation at once and a slower one little b
   assert.equal(durationAfter(undefined, 80), 80);
   assert.equal(durationAfter(80, 5), 5);
   let durationMs = 5;
-  for (let sample = 0; sample < 20; sample++) durationMs = durationAfter(durationMs, 1000);
-  assert(durationMs > 7 && durationMs < 12, String(durationMs));
+  for (let sample = 0; sample < 1000; sample++) durationMs = durationAfter(durationMs, 1000);
+  assert(durationMs > 13 && durationMs < 14, String(durationMs));
 });

@@ -1,7 +1,7 @@
 /**
  * How many events of one function are processed at once; pure. It grows with demand: enough to work off what waits within
  * `drainWithinMs`, up to what the counting service admits. But it grows only as fast as the machine shows that it can:
- * by one with each invocation that ends, and by a few a second while none does. A backlog that asked for all its
+ * by one with each invocation that ends, by a few a second while none does, and not at all where environments come slowly. A backlog that asked for all its
  * environments at once would have the machine start environments and do nothing else, and the longer that took, the more
  * it would ask for. Who is refused knows how many were admitted, and asks for no
  * more until a while has passed; so synchronous callers of the function are not crowded out by attempts that fail, and
@@ -20,7 +20,11 @@ const growthPerSecond = 5;
 const probeAfterMs = 3000;
 const probeFactor = 1.25;
 /** A function that became slower is noticed little by little, one that became faster at once. */
-const drift = 1.02;
+const drift = 1.001;
+/** Waiting longer for an environment, in ms, says that the machine has more to do than it can. */
+const waitedMsMax = 1000;
+/** Of those in flight, what may stay then. */
+const keptShare = 0.75;
 
 export interface Demand {
   /** Events that could be processed now, those that are included. */
@@ -59,6 +63,12 @@ export function ceilingAfterRefusal(ceiling: Ceiling, admitted: number, nowMs: n
   return { concurrency: Math.max(1, Math.min(ceiling.concurrency, admitted)), refusedAtMs: nowMs };
 }
 
+/** An invocation has waited for its environment, beside `inFlight` others. */
+export function ceilingAfterWait(ceiling: Ceiling, waitedMs: number, inFlight: number, nowMs: number): Ceiling {
+  if (waitedMs <= waitedMsMax) return ceiling;
+  return ceilingAfterRefusal(ceiling, Math.max(concurrencyMin, Math.floor(inFlight * keptShare)), nowMs);
+}
+
 export function ceilingReconsidered(ceiling: Ceiling, nowMs: number): Ceiling {
   if (nowMs - ceiling.refusedAtMs < probeAfterMs) return ceiling;
   return { ...ceiling, concurrency: Math.min(concurrencyMax, Math.ceil(ceiling.concurrency * probeFactor)) };
@@ -69,5 +79,5 @@ export function ceilingReconsidered(ceiling: Ceiling, nowMs: number): Ceiling {
  * function itself the mean rises with concurrency, and concurrency would rise with the mean.
  */
 export function durationAfter(durationMs: number | undefined, sampleMs: number): number {
-  return durationMs === undefined ? sampleMs : Math.min(durationMs * drift + 0.1, sampleMs);
+  return durationMs === undefined ? sampleMs : Math.min(durationMs * drift, sampleMs);
 }
