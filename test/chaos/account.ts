@@ -57,8 +57,12 @@ export class Account {
     return sources.reduce((sum, source) => sum + this.ledgers[source].accepted, 0);
   }
 
+  get isComplete(): boolean {
+    return sources.every((source) => this.ledgers[source].missing.size === 0);
+  }
+
   missing(): string[] {
-    return sources.flatMap((source) => this.ledgers[source].missing().map((id) => `${source} ${id}`));
+    return sources.flatMap((source) => [...this.ledgers[source].missing].map((id) => `${source} ${id}`));
   }
 
   get violations(): string[] {

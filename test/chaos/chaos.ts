@@ -22,6 +22,8 @@ const lifeMsMax = 4000;
 const pollMs = 20;
 /** What still comes out comes within this time; longer than any visibility time, and than the poller's of events. */
 const quietMsMax = 60_000;
+/** While it comes to rest. */
+const tellEveryMs = 10_000;
 
 export interface ChaosOptions {
   readonly kills: number;
@@ -53,7 +55,7 @@ export async function runChaos({ kills, seed, tell }: ChaosOptions): Promise<voi
 
   await untilAccepted(account, account.acceptedCount + acceptedMin);
   await victim.clients.stopSending();
-  await untilQuiet(account);
+  await untilQuiet(account, () => progress("coming to rest"));
   progress("at rest");
   assert.deepEqual(account.missing(), []);
   assert.deepEqual(account.violations, []);
@@ -124,20 +126,25 @@ async function untilAccepted(account: Account, count: number): Promise<void> {
 }
 
 /** Until nothing is missing, or nothing has been heard of for long. */
-async function untilQuiet(account: Account): Promise<void> {
+async function untilQuiet(account: Account, tell: () => void): Promise<void> {
   let news = account.news;
   let heardAtMs = Date.now();
-  while (account.missing().length > 0 && Date.now() - heardAtMs < quietMsMax) {
+  let toldAtMs = heardAtMs;
+  while (!account.isComplete && Date.now() - heardAtMs < quietMsMax) {
     await setTimeout(pollMs);
-    if (account.news !== news) heardAtMs = Date.now();
+    const nowMs = Date.now();
+    if (account.news !== news) heardAtMs = nowMs;
     news = account.news;
+    if (nowMs - toldAtMs < tellEveryMs) continue;
+    toldAtMs = nowMs;
+    tell();
   }
 }
 
 function summaryOf(account: Account): string {
   const counts = sources.map((source) => {
     const ledger = account.ledgers[source];
-    return `${source} ${ledger.accepted} (${ledger.missing().length} to come, ${ledger.repeats} again)`;
+    return `${source} ${ledger.accepted} (${ledger.missing.size} to come, ${ledger.repeats} again)`;
   });
   return `${counts.join(", ")}; ${account.spoilt} spoilt; ${account.violations.length} violations`;
 }

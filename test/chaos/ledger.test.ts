@@ -10,7 +10,7 @@ test("what was accepted and did not come out is missing; what came out twice is 
   ledger.end("a");
   ledger.end("nobody knew");
 
-  assert.deepEqual(ledger.missing(), ["b"]);
+  assert.deepEqual([...ledger.missing], ["b"]);
   assert.equal(ledger.accepted, 2);
   assert.equal(ledger.repeats, 1);
 });

@@ -4,17 +4,20 @@
 export class Ledger {
   readonly #accepted = new Set<string>();
   readonly #ended = new Set<string>();
+  readonly #missing = new Set<string>();
   /** How often something came out that had come out before. */
   repeats = 0;
 
   accept(id: string): void {
     this.#accepted.add(id);
+    if (!this.#ended.has(id)) this.#missing.add(id);
   }
 
   /** What nobody was told is accepted may come out too. */
   end(id: string): void {
     if (this.#ended.has(id)) this.repeats += 1;
     this.#ended.add(id);
+    this.#missing.delete(id);
   }
 
   hasAccepted(id: string): boolean {
@@ -25,8 +28,8 @@ export class Ledger {
     return this.#accepted.size;
   }
 
-  missing(): string[] {
-    return [...this.#accepted.difference(this.#ended)];
+  get missing(): ReadonlySet<string> {
+    return this.#missing;
   }
 }
 
