@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { createReport } from "./lib/report.ts";
 import { burst } from "./parts/burst.ts";
 import { cold } from "./parts/cold.ts";
+import { events } from "./parts/events.ts";
 import { mappings } from "./parts/mappings.ts";
 import { memory } from "./parts/memory.ts";
 import { peersPart as peers } from "./parts/peers.ts";
@@ -17,7 +18,7 @@ import { queues } from "./parts/queues.ts";
 import { startup } from "./parts/startup.ts";
 import { warm } from "./parts/warm.ts";
 
-const parts = { startup, cold, warm, burst, memory, mappings, queues, peers };
+const parts = { startup, cold, warm, burst, memory, events, mappings, queues, peers };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in parts));

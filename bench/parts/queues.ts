@@ -3,13 +3,12 @@
  * call, and ten. Beside a bare echo that is asked by the same client. Then a backlog is filled and drained, with what
  * memory the front takes meanwhile.
  */
-import { readFile } from "node:fs/promises";
-
 import { pidOf } from "../../test/support/role-pid.ts";
 import type { Call } from "../lib/measure.ts";
 import { RawConnection } from "../lib/raw-connection.ts";
 import { measureEcho, rawLoad, type RawLoad } from "../lib/raw-load.ts";
 import { ms, perSecond, type Report } from "../lib/report.ts";
+import { residentMiB } from "../lib/resident.ts";
 import { withHearth } from "../targets/hearth.ts";
 
 const clients = 32;
@@ -172,9 +171,4 @@ async function watched(pid: number, work: () => Promise<void>): Promise<Watched>
   await work();
   clearInterval(looks);
   return { mostMiB, seconds: (performance.now() - startedAtMs) / 1000 };
-}
-
-async function residentMiB(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8");
-  return Math.round(Number(/\nVmRSS:\s*(\d+) kB/.exec(status)?.[1]) / 1024);
 }
