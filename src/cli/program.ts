@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 
+import { durationMsOf, parseKeepAlive } from "../config/keep-alive.ts";
 import { ConfigError, flagOf, parseConfig, settingNames, variableOf, type SettingName } from "../config/parse.ts";
 import type * as RuntimeCommands from "./commands/runtimes.ts";
 import { settings, type Config, type Setting } from "../config/settings.ts";
@@ -215,20 +216,20 @@ function addSimulate(
     .option("--part <n/of>", "only every so-manieth function, from the nth on: 1/3", parsePart)
     .option("--chart <file>", "also draw cold starts against idle memory (SVG)")
     .action(async (path: string | undefined, flags: SimulateFlags) => {
-      const { defaultContenders, parseContender, simulate } = await import("./commands/simulate.ts");
+      const { defaultContenders, simulate } = await import("./commands/simulate.ts");
       if (path !== undefined && flags.generate !== undefined) {
         throw new CommandError("give a source or --generate, not both", 2);
       }
       const labels = flags.policies?.split(",") ?? defaultContenders(flags.memory !== undefined);
       const contenders = labels.map((label) => {
-        const contender = parseContender(label, durationOf);
-        if (contender === undefined) {
+        const rule = parseKeepAlive(label);
+        if (rule === undefined) {
           throw new CommandError(
             `'${label}' is no policy such as fixed:10m, hybrid:4h, forecast:10m or greedy-dual`,
             2,
           );
         }
-        return contender;
+        return { label, rule };
       });
       const source =
         path !== undefined
@@ -309,17 +310,10 @@ function connectionFrom(flags: CommonOptions): Connection {
   return connectionOf(flags.endpoint, process.env);
 }
 
-const unitMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
 function parseDuration(text: string): number {
-  const durationMs = durationOf(text);
+  const durationMs = durationMsOf(text);
   if (durationMs === undefined) throw new InvalidArgumentError("give it as 30s, 10m, 2h or 7d.");
   return durationMs;
-}
-
-function durationOf(text: string): number | undefined {
-  const [, amount, unit] = /^(\d+)([smhd])$/.exec(text) ?? [];
-  return amount === undefined || unit === undefined ? undefined : Number(amount) * (unitMs[unit] ?? 0);
 }
 
 function parseCount(text: string): number {

@@ -4,6 +4,7 @@
  */
 import { isIP } from "node:net";
 
+import { keepAliveProblems } from "./keep-alive.ts";
 import { isCidr, listOf, mappingProblems } from "./mappings.ts";
 import { settings, type Config, type Setting } from "./settings.ts";
 
@@ -94,6 +95,7 @@ function crossFieldProblems(config: Config): string[] {
     if (!isCidr(cidr)) problems.push(`${variableOf("egressAllow")}: '${cidr}' is no CIDR such as 10.1.0.0/16`);
   }
   problems.push(...mappingProblems(config, variableOf));
+  problems.push(...keepAliveProblems(config, variableOf("keepAliveFor")));
   if (config.poolMin > config.poolMax) {
     problems.push(`${flagOf("poolMin")} (${config.poolMin}) is more than ${flagOf("poolMax")} (${config.poolMax})`);
   }

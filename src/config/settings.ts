@@ -74,7 +74,24 @@ export const settings = {
     values: ["off", "on"],
     doc: "`on`: a function's role must be one that IAM has and that trusts Lambda; `off`: any name will do.",
   },
-  keepAliveMs: { default: 600_000, min: 0, unit: "ms", doc: "How long an idle environment is kept." },
+  keepAlivePolicy: {
+    default: "forecast",
+    values: ["forecast", "fixed", "hybrid", "greedy-dual"],
+    doc:
+      "How long idle environments are kept, and which are made ready before anybody asks. `forecast`: where it is likeliest to save " +
+      "a cold start, with as much idle memory as `fixed` would take; `fixed`: each for `keepAliveMs`; `hybrid`: by a histogram of " +
+      "idle times of up to `keepAliveMs`; `greedy-dual`: all until their memory is wanted.",
+  },
+  keepAliveMs: {
+    default: 600_000,
+    min: 0,
+    unit: "ms",
+    doc: "The window of `keepAlivePolicy`; 0 keeps nothing, except with `greedy-dual`.",
+  },
+  keepAliveFor: {
+    default: "",
+    doc: "Comma-separated `FUNCTION=POLICY` pairs for functions, by name or ARN, that are not kept as all others: `nightly=fixed:1h`, `reports=hybrid:4h`, `search=greedy-dual`.",
+  },
   environmentLifeMsMax: {
     default: 50_400_000,
     min: 1000,

@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { keepAlivePolicyNames } from "../config/keep-alive.ts";
 import { UnavailableError } from "../core/errors.ts";
 import { configurationOf, DataPlaneWorld, settle } from "../../test/support/data-plane.ts";
 import { environmentWaitMsMax } from "./assignment/environment-table.ts";
@@ -37,8 +38,9 @@ const step: fc.Arbitrary<Step> = fc.record({
 test("over random histories of 100 functions every request ends, limits hold and nothing is left", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 50, maxLength: 250 }), fc.nat(1000), async (history, salt) => {
+      const keepAlivePolicy = keepAlivePolicyNames[salt % keepAlivePolicyNames.length] ?? "forecast";
       const world = await DataPlaneWorld.open({
-        config: { accountConcurrency, keepAliveMs: 1000, environmentLifeMsMax: 5000 },
+        config: { accountConcurrency, keepAlivePolicy, keepAliveMs: 1000, environmentLifeMsMax: 5000 },
         memoryMiB: 128 * 30,
         behaviour: {
           startMs: (spec) => (parseInt(spec.id.slice(0, 4), 16) + salt) % 30,
@@ -114,6 +116,7 @@ test("over random histories of 100 functions every request ends, limits hold and
       const expected = new Set(["executed", "throttled", "unavailable", "not-found"]);
       for (const outcome of await Promise.all(outcomes)) assert(expected.has(outcome), outcome);
 
+      for (let which = 0; which < functions; which++) await world.delete(`f${which}`);
       world.clock.advance(10_000);
       await settle();
       assert.equal(world.workers.at(-1)?.live.length, 0, "every environment ended when nobody needed it");

@@ -18,7 +18,7 @@ import { FunctionDirectory } from "./frontend/function-directory.ts";
 import { InvocationFrontend } from "./frontend/invocation-frontend.ts";
 import type { AttachedWorker } from "./placement/worker-fleet.ts";
 import type { Provisioning } from "./scaling/contract.ts";
-import { FixedWindow } from "./scaling/keep-alive.ts";
+import { keepAlivePolicyOf, type KeepAliveConfig } from "./scaling/keep-alive/named-policies.ts";
 import { PoolKeeper, type ResolveRuntime } from "./scaling/pool-keeper.ts";
 import { Provisioner } from "./scaling/provisioner.ts";
 import { ProvisioningRecords } from "./scaling/provisioning-records.ts";
@@ -33,9 +33,8 @@ export interface DataPlaneOptions {
   readonly surroundings: FindSurroundings;
   readonly onLogs: (batch: LogBatch) => void;
   readonly onUsage: (usage: UsageRecord) => void;
-  readonly config: {
+  readonly config: KeepAliveConfig & {
     readonly accountConcurrency: number;
-    readonly keepAliveMs: number;
     readonly environmentLifeMsMax: number;
     readonly memoryOvercommit: number;
     readonly poolMin: number;
@@ -80,7 +79,7 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
       surroundings: options.surroundings,
       pins,
     }),
-    keepAlive: new FixedWindow(config.keepAliveMs),
+    keepAlive: keepAlivePolicyOf(config),
     environmentLifeMsMax: config.environmentLifeMsMax,
     overcommitFactor: config.memoryOvercommit,
     onColdStart: (configuration) => pools.observeColdStart(configuration),

@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 
-import type { PolicyName } from "../data-plane/scaling/keep-alive/named-policies.ts";
+import type { KeepAliveRule } from "../config/keep-alive.ts";
 import type { SimulationOptions } from "./simulator.ts";
 import type { Report } from "./tally.ts";
 import type { Trace } from "./trace.ts";
@@ -10,8 +10,7 @@ import type { Trace } from "./trace.ts";
 export interface Contender {
   /** As it is called in the report. */
   readonly label: string;
-  readonly policy: PolicyName;
-  readonly windowMs: number;
+  readonly rule: KeepAliveRule;
 }
 
 export type ComparisonOptions = Omit<SimulationOptions, "onProgress">;

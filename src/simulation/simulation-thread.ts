@@ -12,7 +12,7 @@ const { contender, trace, options } = workerData as SimulationJob;
 // oxlint-disable-next-line unicorn/require-post-message-target-origin -- threads have no origin
 const send = (message: SimulationMessage): void => parentPort?.postMessage(message);
 let told = 0;
-const report = simulate(contender.label, createPolicy(contender.policy, contender.windowMs), trace, {
+const report = simulate(contender.label, createPolicy(contender.rule.policy, contender.rule.windowMs), trace, {
   ...options,
   onProgress(share) {
     const step = Math.floor(share * steps);

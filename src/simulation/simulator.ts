@@ -10,7 +10,7 @@
  */
 import { CountingService } from "../data-plane/counting/counting-service.ts";
 import { place } from "../data-plane/placement/placement.ts";
-import { leastWorth, type KeepAlivePolicy } from "../data-plane/scaling/keep-alive/contract.ts";
+import { isWorthMore, leastWorth, type KeepAlivePolicy } from "../data-plane/scaling/keep-alive/contract.ts";
 import { arrivalsOf, type Arrival, type ArrivalOptions } from "./arrivals.ts";
 import { EventQueue } from "./event-queue.ts";
 import { SimulatedEnvironment, SimulatedFunction, type Running, type SimulatedWorker } from "./simulated-function.ts";
@@ -40,8 +40,6 @@ const minuteMs = 60_000;
 const outlookRestMs = 1000;
 /** After one that was refused its memory. */
 const refusedRestMs = 60_000;
-/** By how much more than others what is made ready has to be worth to take their memory: their start was paid for. */
-const betterByFactor = 1.5;
 const scope = { account: "000000000000", region: "us-east-1" } as const;
 const version = "$LATEST";
 
@@ -257,8 +255,7 @@ class Simulator {
     const victims = leastWorth(this.#policy, placement.worker.idle, placement.evictMiB, this.#nowMs);
     if (reason === "prewarm") {
       const newcomer = { function: kept, rank: alive, idleSinceMs: this.#nowMs };
-      const worth = this.#policy.worth(newcomer, this.#nowMs);
-      if (victims.some((each) => this.#policy.worth(each, this.#nowMs) * betterByFactor >= worth)) return undefined;
+      if (!isWorthMore(this.#policy, newcomer, victims, this.#nowMs)) return undefined;
     }
     for (const victim of victims) {
       this.#remove(victim);

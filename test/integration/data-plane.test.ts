@@ -61,7 +61,9 @@ async function open(): Promise<World> {
     onUsage: (record) => usage.push(record),
     config: {
       accountConcurrency: 1000,
+      keepAlivePolicy: "forecast",
       keepAliveMs: 600_000,
+      keepAliveFor: "",
       environmentLifeMsMax: 50_400_000,
       memoryOvercommit: 8,
       poolMin: 0,

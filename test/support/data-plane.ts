@@ -118,7 +118,9 @@ export class DataPlaneWorld {
       onUsage: (usage) => world.usage.push(usage),
       config: {
         accountConcurrency: 1000,
+        keepAlivePolicy: "fixed",
         keepAliveMs: 600_000,
+        keepAliveFor: "",
         environmentLifeMsMax: 50_400_000,
         memoryOvercommit: 1,
         poolMin: 2,

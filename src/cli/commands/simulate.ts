@@ -6,7 +6,6 @@ import { readFile, stat, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 
 import { unreachable } from "../../core/invariant.ts";
-import { policyNames, type PolicyName } from "../../data-plane/scaling/keep-alive/named-policies.ts";
 import { readAzureTrace } from "../../simulation/azure-trace.ts";
 import { frontierChart } from "../../simulation/chart.ts";
 import { compare, type ComparisonOptions, type Contender } from "../../simulation/compare.ts";
@@ -45,19 +44,6 @@ export function defaultContenders(limited: boolean): string[] {
     "hybrid:4h",
     ...windows.map((each) => `forecast:${each}`),
   ];
-}
-
-/** Undefined when it is none. `durationMs` reads 10m, 4h. */
-export function parseContender(label: string, durationMs: (text: string) => number | undefined): Contender | undefined {
-  const [name, window, ...rest] = label.split(":");
-  if (!isPolicyName(name) || rest.length > 0) return undefined;
-  if (name === "greedy-dual") return window === undefined ? { label, policy: name, windowMs: 0 } : undefined;
-  const windowMs = window === undefined ? undefined : durationMs(window);
-  return windowMs === undefined ? undefined : { label, policy: name, windowMs };
-}
-
-function isPolicyName(name: string | undefined): name is PolicyName {
-  return policyNames.some((each) => each === name);
 }
 
 export async function simulate(options: SimulateOptions, output: Output): Promise<number> {

@@ -12,12 +12,13 @@ import type { Scope } from "../../core/identity.ts";
 import type { Invocation, InvocationHandle, Worker, WorkerListener } from "../../worker/contract.ts";
 import { WorkerFleet, type AttachedWorker } from "../placement/worker-fleet.ts";
 import type { WorkerNode } from "../placement/worker-node.ts";
-import type { KeepAlivePolicy } from "../scaling/keep-alive.ts";
+import type { IdleEnvironment, KeepAlivePolicy } from "../scaling/keep-alive/contract.ts";
 import type { ProvisionOutcome } from "../scaling/provisioner.ts";
 import { EnvironmentRegistry, type EnvironmentIdentity } from "./environment-registry.ts";
 import { EnvironmentStarter, type StarterOptions } from "./environment-starter.ts";
 import { EnvironmentTable, type TableActions } from "./environment-table.ts";
-import type { Environment } from "./environment.ts";
+import { Environment } from "./environment.ts";
+import { EnvironmentKeeper } from "./keeper.ts";
 
 export interface AssignmentOptions extends StarterOptions {
   readonly keepAlive: KeepAlivePolicy;
@@ -34,6 +35,7 @@ export class Assignment {
   readonly #clock: Clock;
   readonly #fleet: WorkerFleet<Environment>;
   readonly #registry: EnvironmentRegistry;
+  readonly #keeper: EnvironmentKeeper;
   readonly #starter: EnvironmentStarter;
   readonly #actions: TableActions;
   readonly #onFleetChange: () => void;
@@ -53,8 +55,13 @@ export class Assignment {
         onEnvironmentGone: (id) => this.#registry.endedById(id),
       },
     });
-    this.#registry = new EnvironmentRegistry(options);
-    this.#starter = new EnvironmentStarter(options, this.#fleet, this.#registry);
+    this.#keeper = new EnvironmentKeeper({
+      clock: options.clock,
+      policy: options.keepAlive,
+      hasRoom: (table, newcomer) => this.#hasRoom(table, newcomer),
+    });
+    this.#registry = new EnvironmentRegistry({ ...options, keeper: this.#keeper });
+    this.#starter = new EnvironmentStarter(options, this.#fleet, this.#registry, this.#keeper);
     this.#actions = {
       start: (table) => void this.#starter.start(table),
       retire: (environment) => void this.#registry.destroy(environment),
@@ -66,7 +73,15 @@ export class Assignment {
 
   /** The environment is the caller's, to be used for one `invoke`. Throws or rejects with `UnavailableError`. */
   acquire(scope: Scope, configuration: FunctionConfiguration): Environment | Promise<Environment> {
-    return (this.#find(configuration) ?? this.#open(scope, configuration)).acquire();
+    const table = this.#find(configuration) ?? this.#open(scope, configuration);
+    const acquired = table.acquire();
+    if (!(acquired instanceof Environment)) return this.#awaited(table, acquired);
+    if (!acquired.isProvisioned) {
+      acquired.isCountedBusy = true;
+      this.#keeper.arrived(table);
+      this.#keeper.used(acquired);
+    }
+    return acquired;
   }
 
   /** When the provisioned environments of a version were created, those first that have been ready for longest. */
@@ -91,7 +106,15 @@ export class Assignment {
   /** Runs one invocation in an acquired environment, which comes back by itself when the invocation is over. */
   invoke(environment: Environment, invocation: Invocation): InvocationHandle {
     const { table, node } = environment;
-    const ended = (): void => this.#registry.ended(environment);
+    const over = (): void => {
+      if (!environment.isCountedBusy) return;
+      environment.isCountedBusy = false;
+      this.#keeper.ended(table);
+    };
+    const ended = (): void => {
+      over();
+      this.#registry.ended(environment);
+    };
     environment.invocations++;
     let handle: InvocationHandle;
     try {
@@ -103,6 +126,7 @@ export class Assignment {
     handle.response.then(() => table.settling(environment), ended);
     handle.report.then((report) => {
       if (report.environment === "gone") return ended();
+      over();
       return table.settled(environment);
     }, ended);
     return handle;
@@ -116,9 +140,13 @@ export class Assignment {
       const successor = live.find((each) => each.version === version);
       if (successor?.generation === table.configuration.generation) continue;
       versions.delete(version);
-      if (successor === undefined)
+      this.#keeper.unwatch(table);
+      if (successor === undefined) {
         table.close(new UnavailableError("closing", `${functionArn}:${version} is no more.`));
-      else table.drain();
+        this.#keeper.forget(table);
+      } else {
+        table.drain();
+      }
     }
     if (versions.size === 0) this.#tables.delete(functionArn);
   }
@@ -150,8 +178,30 @@ export class Assignment {
       for (const table of versions.values()) table.close(closing());
     }
     this.#tables.clear();
+    this.#keeper.close();
     this.#starter.close();
     await this.#registry.settled();
+  }
+
+  async #awaited(table: EnvironmentTable, waiting: Promise<Environment>): Promise<Environment> {
+    this.#keeper.arrived(table);
+    let acquired: Environment | undefined;
+    try {
+      acquired = await waiting;
+      return acquired;
+    } finally {
+      if (acquired instanceof Environment) acquired.isCountedBusy = true;
+      else this.#keeper.ended(table);
+    }
+  }
+
+  /** For an environment that nobody waits for: none that is worth as much gives its memory for it. */
+  #hasRoom({ kept }: EnvironmentTable, newcomer: IdleEnvironment): boolean {
+    if (!this.#fleet.isOpen) return false;
+    const room = this.#fleet.room(kept.memoryMiB);
+    if (room === undefined) return false;
+    if (room.evictMiB === 0) return true;
+    return this.#keeper.isWorthMore(newcomer, this.#keeper.victims(room.node.evictable(), room.evictMiB));
   }
 
   #find({ functionArn, version, generation }: FunctionConfiguration): EnvironmentTable | undefined {

@@ -6,8 +6,8 @@ import type { Clock } from "../../core/clock.ts";
 import type { Scope } from "../../core/identity.ts";
 import type { EnvironmentCredentials, EnvironmentId } from "../../worker/contract.ts";
 import type { WorkerNode } from "../placement/worker-node.ts";
-import { leastRecentlyUsed, type KeepAlivePolicy } from "../scaling/keep-alive.ts";
 import type { Environment } from "./environment.ts";
+import type { EnvironmentKeeper } from "./keeper.ts";
 
 /** Who a request from inside a sandbox comes from, and what it must be signed with. */
 export interface EnvironmentIdentity extends Scope, EnvironmentCredentials {
@@ -19,7 +19,7 @@ export interface EnvironmentIdentity extends Scope, EnvironmentCredentials {
 
 export class EnvironmentRegistry {
   readonly #clock: Clock;
-  readonly #keepAlive: KeepAlivePolicy;
+  readonly #keeper: EnvironmentKeeper;
   readonly #environmentLifeMsMax: number;
   readonly #byId = new Map<EnvironmentId, Environment>();
   readonly #byAccessKey = new Map<string, Environment>();
@@ -27,11 +27,11 @@ export class EnvironmentRegistry {
 
   constructor(options: {
     readonly clock: Clock;
-    readonly keepAlive: KeepAlivePolicy;
+    readonly keeper: EnvironmentKeeper;
     readonly environmentLifeMsMax: number;
   }) {
     this.#clock = options.clock;
-    this.#keepAlive = options.keepAlive;
+    this.#keeper = options.keeper;
     this.#environmentLifeMsMax = options.environmentLifeMsMax;
   }
 
@@ -59,8 +59,10 @@ export class EnvironmentRegistry {
   /** Starts to count its idle time. */
   becameIdle(environment: Environment): void {
     environment.idleSinceMs = this.#clock.monotonicMs();
-    // A timer that is under way finds the later end when it fires: going idle costs no timer.
-    if (environment.expiry === undefined) this.#armExpiry(environment);
+    if (!environment.isProvisioned) this.#keeper.becameIdle(environment);
+    const endsAtMs = this.#endsAtMs(environment);
+    // A timer that is under way finds the later end when it fires: going idle seldom costs a timer.
+    if (environment.expiry === undefined || endsAtMs < environment.expiry.atMs) this.#armExpiry(environment, endsAtMs);
   }
 
   /** Takes no further invocation. */
@@ -71,7 +73,8 @@ export class EnvironmentRegistry {
 
   /** Has it destroyed by its worker; its memory and its credentials are free afterwards. Never rejects. */
   destroy(environment: Environment): Promise<void> {
-    environment.expiry?.cancel();
+    environment.expiry?.timer.cancel();
+    this.#keeper.gone(environment, "released");
     const destroying = environment.node.worker
       .destroyEnvironment(environment.id)
       // Rejects only when the worker is lost, and the environment with it.
@@ -87,9 +90,10 @@ export class EnvironmentRegistry {
   /** The worker has ended it, or is itself lost. Safe to say twice. */
   ended(environment: Environment): void {
     if (environment.state === "gone") return;
-    environment.expiry?.cancel();
+    environment.expiry?.timer.cancel();
     this.forget(environment);
     environment.table.remove(environment);
+    this.#keeper.gone(environment, "released");
   }
 
   endedById(id: EnvironmentId): void {
@@ -98,16 +102,16 @@ export class EnvironmentRegistry {
   }
 
   /**
-   * Takes idle environments from a worker, those unused for longest first, until `neededMiB` are free. What is
-   * provisioned stays.
+   * Takes idle environments from a worker, those first that the keep-alive policy can do without best, until `neededMiB`
+   * are free. What is provisioned stays.
    */
   async evict(node: WorkerNode<Environment>, neededMiB: number): Promise<void> {
-    await Promise.all(leastRecentlyUsed(node.evictable(), neededMiB).map((each) => this.#end(each)));
+    await Promise.all(this.#keeper.victims(node.evictable(), neededMiB).map((each) => this.#end(each, "evicted")));
   }
 
   /** Takes every idle environment from a worker. */
   async clear(node: WorkerNode<Environment>): Promise<void> {
-    await Promise.all(node.idle().map((each) => this.#end(each)));
+    await Promise.all(node.idle().map((each) => this.#end(each, "released")));
   }
 
   /** Resolves when nothing is being destroyed any more. */
@@ -115,30 +119,28 @@ export class EnvironmentRegistry {
     while (this.#destroying.size > 0) await Promise.all(this.#destroying);
   }
 
-  #end(environment: Environment): Promise<void> {
+  #end(environment: Environment, how: "released" | "evicted"): Promise<void> {
     environment.table.remove(environment);
+    this.#keeper.gone(environment, how);
     return this.destroy(environment);
   }
 
-  #armExpiry(environment: Environment): void {
-    const dueAtMs = Math.min(
-      environment.idleSinceMs + this.#keepMs(environment),
-      environment.createdAtMs + this.#environmentLifeMsMax,
-    );
-    environment.expiry = this.#clock.after(Math.max(0, dueAtMs - this.#clock.monotonicMs()), () => {
+  #armExpiry(environment: Environment, atMs: number): void {
+    environment.expiry?.timer.cancel();
+    const timer = this.#clock.after(Math.max(0, atMs - this.#clock.monotonicMs()), () => {
       environment.expiry = undefined;
       if (environment.state !== "idle") return;
-      if (this.isSpent(environment) || this.#hasIdledLongEnough(environment)) void this.#end(environment);
-      else this.#armExpiry(environment);
+      const endsAtMs = this.#endsAtMs(environment);
+      if (this.isSpent(environment) || endsAtMs <= this.#clock.monotonicMs()) void this.#end(environment, "released");
+      else this.#armExpiry(environment, endsAtMs);
     });
+    environment.expiry = { timer, atMs };
   }
 
-  #hasIdledLongEnough(environment: Environment): boolean {
-    return this.#clock.monotonicMs() - environment.idleSinceMs >= this.#keepMs(environment);
-  }
-
-  #keepMs(environment: Environment): number {
-    return environment.isProvisioned ? Infinity : this.#keepAlive.keepMs(environment);
+  /** When it is old enough, or has been idle for long enough if nobody takes it; to be asked again then. */
+  #endsAtMs(environment: Environment): number {
+    const oldAtMs = environment.createdAtMs + this.#environmentLifeMsMax;
+    return environment.isProvisioned ? oldAtMs : Math.min(oldAtMs, this.#keeper.keepUntilMs(environment));
   }
 }
 

@@ -12,6 +12,7 @@ import type { EnvironmentRegistry } from "./environment-registry.ts";
 import type { EnvironmentTable } from "./environment-table.ts";
 import { Environment } from "./environment.ts";
 import type { ProvisionOutcome } from "../scaling/provisioner.ts";
+import type { EnvironmentKeeper } from "./keeper.ts";
 import { specOf, type LaunchPlan, type LaunchPlanner } from "./launch-plan.ts";
 
 /** Attempts to start one environment before a waiter is told. */
@@ -34,11 +35,18 @@ export class EnvironmentStarter {
   readonly #clock: Clock;
   readonly #fleet: WorkerFleet<Environment>;
   readonly #registry: EnvironmentRegistry;
+  readonly #keeper: EnvironmentKeeper;
   readonly #sleepers = new Set<() => void>();
   #closed = false;
 
-  constructor(options: StarterOptions, fleet: WorkerFleet<Environment>, registry: EnvironmentRegistry) {
+  constructor(
+    options: StarterOptions,
+    fleet: WorkerFleet<Environment>,
+    registry: EnvironmentRegistry,
+    keeper: EnvironmentKeeper,
+  ) {
     this.#options = options;
+    this.#keeper = keeper;
     this.#clock = options.clock;
     this.#fleet = fleet;
     this.#registry = registry;
@@ -54,6 +62,7 @@ export class EnvironmentStarter {
       table.startFailed(asUnavailable(error, table.configuration.functionArn));
       return;
     }
+    this.#keeper.started(environment);
     table.started(environment);
   }
 

@@ -14,6 +14,7 @@ import type { Clock, Timer } from "../../core/clock.ts";
 import { UnavailableError } from "../../core/errors.ts";
 import type { FunctionConfiguration } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
+import type { KeptFunction } from "../scaling/keep-alive/contract.ts";
 import type { Environment } from "./environment.ts";
 
 export interface TableActions {
@@ -61,6 +62,8 @@ export const environmentWaitMsMax = 60_000;
 export class EnvironmentTable {
   readonly scope: Scope;
   readonly configuration: FunctionConfiguration;
+  /** Its version as the keep-alive policy knows it. */
+  readonly kept: KeptFunction;
   readonly #clock: Clock;
   readonly #actions: TableActions;
   /** The most recently used is last. */
@@ -69,6 +72,8 @@ export class EnvironmentTable {
   /** Whatever they do now, in the order in which they came. */
   readonly #provisioned = new Set<Environment>();
   #provisionedMax = 0;
+  /** Those of the others that have started and are alive. */
+  readonly #onDemand = new Set<Environment>();
   /** In the order of arrival. */
   readonly #waiters = new Set<Waiter>();
   #starting = 0;
@@ -82,6 +87,8 @@ export class EnvironmentTable {
   constructor(scope: Scope, configuration: FunctionConfiguration, clock: Clock, actions: TableActions) {
     this.scope = scope;
     this.configuration = configuration;
+    const { functionArn, version, memoryMiB } = configuration;
+    this.kept = { id: `${functionArn}:${version}/${memoryMiB}`, memoryMiB };
     this.#clock = clock;
     this.#actions = actions;
   }
@@ -92,6 +99,25 @@ export class EnvironmentTable {
     if (environment === undefined) return this.#wait();
     environment.state = "busy";
     return environment;
+  }
+
+  /** Environments that are not provisioned, those included that are being started. */
+  get alive(): number {
+    return this.#onDemand.size + this.#starting;
+  }
+
+  get isDraining(): boolean {
+    return this.#draining;
+  }
+
+  /** How many idle environments would be taken before this one. */
+  rankOf(environment: Environment): number {
+    return Math.max(0, this.#idle.length - 1 - this.#idle.lastIndexOf(environment));
+  }
+
+  /** Starts one that nobody waits for yet. */
+  startAhead(): void {
+    if (!this.#draining) this.#start();
   }
 
   /** Ready and alive, those first that have been so for longest. */
@@ -124,6 +150,7 @@ export class EnvironmentTable {
 
   started(environment: Environment): void {
     this.#starting--;
+    this.#onDemand.add(environment);
     this.#startMs = this.#meanStart(environment);
     this.#offer(environment);
   }
@@ -245,6 +272,7 @@ export class EnvironmentTable {
   #leave(environment: Environment): void {
     environment.state = "gone";
     this.#provisioned.delete(environment);
+    this.#onDemand.delete(environment);
   }
 
   /** How long it was ready; undefined for what goes with its worker. */

@@ -8,10 +8,9 @@
 import type { Timer } from "../../core/clock.ts";
 import type { ColdStartPhases, EnvironmentSpec } from "../../worker/contract.ts";
 import type { Resident, WorkerNode } from "../placement/worker-node.ts";
-import type { IdleEnvironment } from "../scaling/keep-alive.ts";
 import type { EnvironmentTable } from "./environment-table.ts";
 
-export class Environment implements Resident, IdleEnvironment {
+export class Environment implements Resident {
   readonly spec: EnvironmentSpec;
   readonly table: EnvironmentTable;
   readonly node: WorkerNode<Environment>;
@@ -26,7 +25,11 @@ export class Environment implements Resident, IdleEnvironment {
   invocations = 0;
   idleSinceMs = 0;
   /** Fires when the environment may have been idle, or may have lived, for long enough. */
-  expiry: Timer | undefined;
+  expiry: { readonly timer: Timer; readonly atMs: number } | undefined;
+  /** The keep-alive policy counts it as idle. */
+  isCountedIdle = false;
+  /** The keep-alive policy knows of the invocation that it runs. */
+  isCountedBusy = false;
 
   constructor(spec: EnvironmentSpec, table: EnvironmentTable, node: WorkerNode<Environment>, createdAtMs: number) {
     this.spec = spec;

@@ -13,6 +13,12 @@ export interface AttachedWorker {
   drain(): void;
 }
 
+export interface Room<R extends Resident> {
+  readonly node: WorkerNode<R>;
+  /** How much idle memory has to be given back first. */
+  readonly evictMiB: number;
+}
+
 export interface FleetListener<R extends Resident> {
   onAttached(): void;
   /** Its residents ended with it. */
@@ -82,11 +88,18 @@ export class WorkerFleet<R extends Resident> {
    * A worker for an environment of that size, and how much idle memory has to be given back first.
    * Throws `UnavailableError("no-capacity")`.
    */
-  choose(memoryMiB: number): { readonly node: WorkerNode<R>; readonly evictMiB: number } {
-    const placement = place(this.#nodes, memoryMiB, this.#overcommitFactor);
-    if (placement.kind === "full") {
+  choose(memoryMiB: number): Room<R> {
+    const room = this.room(memoryMiB);
+    if (room === undefined) {
       throw new UnavailableError("no-capacity", `No worker has ${memoryMiB} MiB for another execution environment.`);
     }
+    return room;
+  }
+
+  /** As `choose`; undefined when there is none. */
+  room(memoryMiB: number): Room<R> | undefined {
+    const placement = place(this.#nodes, memoryMiB, this.#overcommitFactor);
+    if (placement.kind === "full") return undefined;
     return { node: placement.worker, evictMiB: placement.kind === "evict" ? placement.evictMiB : 0 };
   }
 

@@ -91,6 +91,20 @@ export function leastWorth<E extends IdleEnvironment>(
   return victims;
 }
 
+/** By how much more than others what is made ready has to be worth to take their memory: their start was paid for. */
+const betterByFactor = 1.5;
+
+/** Whether an environment that nobody waits for may be started in the place of these. */
+export function isWorthMore(
+  policy: Pick<KeepAlivePolicy, "worth">,
+  newcomer: IdleEnvironment,
+  others: readonly IdleEnvironment[],
+  nowMs: number,
+): boolean {
+  const worth = policy.worth(newcomer, nowMs);
+  return others.every((each) => policy.worth(each, nowMs) * betterByFactor < worth);
+}
+
 interface Candidate {
   readonly environment: IdleEnvironment;
   readonly worth: number;

@@ -21,10 +21,10 @@ import { GeneralReuse, turnoverMs } from "./reuse-times.ts";
 const minuteMs = 60_000;
 const partMs = minuteMs / partsPerMinute;
 /**
- * A cold start counts half for being one, as much as the mean of all, and half for the time it takes: who waits for a
- * short one waits too.
+ * A cold start counts for the most part for being one, as much as the mean of all, and for the rest for the time it
+ * takes: who waits for a short one waits too.
  */
-const timeShare = 0.5;
+const timeShare = 0.2;
 /** Weight of the newest start in the running mean of a function's starts, and of all. */
 const startWeight = 0.2;
 const generalStartWeight = 0.01;
@@ -56,7 +56,8 @@ export class Forecast implements KeepAlivePolicy {
   readonly #budgetWindowMs: number;
   readonly #forecasters = [new Forecaster(), new Forecaster()] as const;
   readonly #reuse = new GeneralReuse();
-  readonly #price: Price;
+  /** From the first function on. */
+  #price: Price | undefined;
   readonly #functions = new Remembered<Memory>((kept) => this.#create(kept));
   /** Those that the budget's window would keep. */
   readonly #recent = new Set<Memory>();
@@ -68,7 +69,6 @@ export class Forecast implements KeepAlivePolicy {
 
   constructor({ budgetWindowMs }: ForecastOptions) {
     this.#budgetWindowMs = budgetWindowMs;
-    this.#price = new Price(budgetWindowMs);
   }
 
   observe(happening: Happening, kept: KeptFunction, nowMs: number): void {
@@ -164,7 +164,12 @@ export class Forecast implements KeepAlivePolicy {
     this.#functions.forget(id);
   }
 
+  get #pricePerMiBMinute(): number {
+    return this.#price?.current ?? 0;
+  }
+
   #create(kept: KeptFunction): Memory {
+    this.#price ??= new Price(this.#budgetWindowMs, kept.memoryMiB);
     return { kept, levels: new DemandLevels(this.#reuse), startMs: undefined, lastArrivalMs: 0 };
   }
 
@@ -203,7 +208,7 @@ export class Forecast implements KeepAlivePolicy {
 
   /** From the first to the last part of a minute in which it is worth to be ready. */
   #span(memory: Memory, level: DemandLevel, minute: number, probability: number): Span | undefined {
-    const held = this.#price.current * (memory.kept.memoryMiB / partsPerMinute);
+    const held = this.#pricePerMiBMinute * (memory.kept.memoryMiB / partsPerMinute);
     const gain = probability * this.#cost(memory);
     let first: number | undefined;
     let last = 0;
@@ -239,7 +244,7 @@ export class Forecast implements KeepAlivePolicy {
       }
       const untilMs = Math.max(fromMs, span?.untilMs ?? (each + 1) * minuteMs);
       const heldMinutes = Math.min(1, (untilMs - Math.max(fromMs, each * minuteMs)) / minuteMs);
-      const held = this.#price.current * memory.kept.memoryMiB * heldMinutes * (1 - probability / 2);
+      const held = this.#pricePerMiBMinute * memory.kept.memoryMiB * heldMinutes * (1 - probability / 2);
       surplus += survives * (probability * cost - held);
       survives *= 1 - probability;
       if (surplus > aheadShare * cost) return fromMs;
@@ -250,7 +255,7 @@ export class Forecast implements KeepAlivePolicy {
 
   /** How long it is worth to wait for what comes within seconds, in the rest of a minute in which it was wanted. */
   #waitMs(memory: Memory, level: DemandLevel, idleSinceMs: number, atMs: number, restMs: number): number {
-    const usesPerMs = (this.#price.current * memory.kept.memoryMiB) / minuteMs / this.#cost(memory);
+    const usesPerMs = (this.#pricePerMiBMinute * memory.kept.memoryMiB) / minuteMs / this.#cost(memory);
     return level.reuse.bestWaitMs(Math.max(0, atMs - (level.freeSinceMs ?? idleSinceMs)), restMs, usesPerMs);
   }
 
@@ -267,7 +272,7 @@ export class Forecast implements KeepAlivePolicy {
   /** Letting it go and starting another one so much later would cost more than to keep it. */
   #bridges(memory: Memory, durationMs: number): boolean {
     if (durationMs <= this.#leadMs(memory)) return true;
-    return (this.#price.current * memory.kept.memoryMiB * durationMs) / minuteMs < aheadShare * this.#cost(memory);
+    return (this.#pricePerMiBMinute * memory.kept.memoryMiB * durationMs) / minuteMs < aheadShare * this.#cost(memory);
   }
 
   /** Of a cold start, in mean ones. */
@@ -309,7 +314,7 @@ export class Forecast implements KeepAlivePolicy {
       if (idle > 0) budget += idle * memory.kept.memoryMiB;
       else if (memory.levels.inFlight === 0) this.#recent.delete(memory);
     }
-    this.#price.settle(this.#idleMiBMinutes, budget);
+    this.#price?.settle(this.#idleMiBMinutes, budget);
     this.#idleMiBMinutes = 0;
     this.#learn(endMs);
   }

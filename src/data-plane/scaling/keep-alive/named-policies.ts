@@ -1,22 +1,24 @@
-/** The policies by name, as settings and the simulator know them. */
+/** The policies by name, and different ones for different functions. */
+import { keepAliveRulesOf, type KeepAlivePolicyName, type KeepAliveRule } from "../../../config/keep-alive.ts";
+import type { Config } from "../../../config/settings.ts";
 import { unreachable } from "../../../core/invariant.ts";
-import type { KeepAlivePolicy } from "./contract.ts";
+import type { Happening, IdleEnvironment, KeepAlivePolicy, KeptFunction, Outlook } from "./contract.ts";
 import { FixedWindow } from "./fixed-window.ts";
 import { Forecast } from "./forecast.ts";
 import { GreedyDual } from "./greedy-dual.ts";
 import { HybridHistogram } from "./hybrid-histogram.ts";
 
-export const policyNames = ["forecast", "fixed", "hybrid", "greedy-dual"] as const;
-export type PolicyName = (typeof policyNames)[number];
+/** Of an unqualified function ARN, whose last part is the name. */
+const functionArnParts = 7;
 
 /**
- * `windowMs` is how long `fixed` keeps everything, whose idle memory is the budget of `forecast`, and how far the
- * histogram of `hybrid` reaches. `greedy-dual` has none.
+ * `windowMs` is how long `fixed` keeps everything, whose idle memory is the budget of `forecast` (none: nothing is
+ * kept), and how far the histogram of `hybrid` reaches. `greedy-dual` has none.
  */
-export function createPolicy(name: PolicyName, windowMs: number): KeepAlivePolicy {
+export function createPolicy(name: KeepAlivePolicyName, windowMs: number): KeepAlivePolicy {
   switch (name) {
     case "forecast":
-      return new Forecast({ budgetWindowMs: windowMs });
+      return windowMs === 0 ? new FixedWindow(0) : new Forecast({ budgetWindowMs: windowMs });
     case "fixed":
       return new FixedWindow(windowMs);
     case "hybrid":
@@ -25,5 +27,71 @@ export function createPolicy(name: PolicyName, windowMs: number): KeepAlivePolic
       return new GreedyDual();
     default:
       return unreachable(name);
+  }
+}
+
+export type KeepAliveConfig = Pick<Config, "keepAlivePolicy" | "keepAliveMs" | "keepAliveFor">;
+
+export function keepAlivePolicyOf(config: KeepAliveConfig): KeepAlivePolicy {
+  const general = createPolicy(config.keepAlivePolicy, config.keepAliveMs);
+  const rules = keepAliveRulesOf(config);
+  if (rules.size === 0) return general;
+  return new PolicyByFunction(general, (id) => {
+    const parts = id.split(":");
+    return rules.get(parts.slice(0, functionArnParts).join(":")) ?? rules.get(parts[functionArnParts - 1] ?? "");
+  });
+}
+
+/**
+ * A policy for all, and others for some functions. Whose memory goes first under pressure is the former's decision for
+ * everyone, since worth has no scale that policies share.
+ */
+export class PolicyByFunction implements KeepAlivePolicy {
+  readonly #general: KeepAlivePolicy;
+  readonly #ruleOf: (id: string) => KeepAliveRule | undefined;
+  /** Functions with the same rule share its policy. */
+  readonly #byRule = new Map<KeepAliveRule, KeepAlivePolicy>();
+
+  constructor(general: KeepAlivePolicy, ruleOf: (id: string) => KeepAliveRule | undefined) {
+    this.#general = general;
+    this.#ruleOf = ruleOf;
+  }
+
+  observe(happening: Happening, kept: KeptFunction, nowMs: number): void {
+    this.#general.observe(happening, kept, nowMs);
+    this.#own(kept.id)?.observe(happening, kept, nowMs);
+  }
+
+  observeStart(kept: KeptFunction, startMs: number): void {
+    this.#general.observeStart(kept, startMs);
+    this.#own(kept.id)?.observeStart(kept, startMs);
+  }
+
+  keepUntilMs(idle: IdleEnvironment, nowMs: number): number {
+    return (this.#own(idle.function.id) ?? this.#general).keepUntilMs(idle, nowMs);
+  }
+
+  outlook(kept: KeptFunction, count: number, nowMs: number): Outlook {
+    return (this.#own(kept.id) ?? this.#general).outlook(kept, count, nowMs);
+  }
+
+  worth(idle: IdleEnvironment, nowMs: number): number {
+    return this.#general.worth(idle, nowMs);
+  }
+
+  forget(id: string): void {
+    this.#general.forget(id);
+    this.#own(id)?.forget(id);
+  }
+
+  #own(id: string): KeepAlivePolicy | undefined {
+    const rule = this.#ruleOf(id);
+    if (rule === undefined) return undefined;
+    let policy = this.#byRule.get(rule);
+    if (policy === undefined) {
+      policy = createPolicy(rule.policy, rule.windowMs);
+      this.#byRule.set(rule, policy);
+    }
+    return policy;
   }
 }

@@ -6,7 +6,8 @@ import { FixedWindow } from "./fixed-window.ts";
 import { Forecast } from "./forecast.ts";
 import { GreedyDual } from "./greedy-dual.ts";
 import { HybridHistogram } from "./hybrid-histogram.ts";
-import { createPolicy, policyNames } from "./named-policies.ts";
+import { keepAlivePolicyNames } from "../../../config/keep-alive.ts";
+import { createPolicy, keepAlivePolicyOf } from "./named-policies.ts";
 import { Remembered } from "./remembered.ts";
 import { ReuseTimes, GeneralReuse } from "./reuse-times.ts";
 
@@ -17,6 +18,10 @@ const b = { id: "b", memoryMiB: 200 };
 
 function idle(kept: IdleEnvironment["function"], idleSinceMs: number, rank = 0): IdleEnvironment {
   return { function: kept, rank, idleSinceMs };
+}
+
+function versionOf(name: string): IdleEnvironment["function"] {
+  return { id: `arn:aws:lambda:us-east-1:000000000000:function:${name}:1/128`, memoryMiB: 128 };
 }
 
 /** One that came, ran for no time and has nothing after it. */
@@ -160,7 +165,7 @@ test("forecast: a function that was forgotten is unknown again", () => {
 });
 
 test("every policy answers for functions it has never heard of, and after a clock that went back", () => {
-  for (const name of policyNames) {
+  for (const name of keepAlivePolicyNames) {
     const policy = createPolicy(name, 10 * minuteMs);
     invoke(policy, a, 100 * minuteMs);
     invoke(policy, a, 50 * minuteMs);
@@ -171,6 +176,18 @@ test("every policy answers for functions it has never heard of, and after a cloc
     policy.observe("evicted", b, 60 * minuteMs);
     policy.forget("unknown");
   }
+});
+
+test("single functions, by name or ARN, have policies of their own", () => {
+  const policy = keepAlivePolicyOf({
+    keepAlivePolicy: "fixed",
+    keepAliveMs: minuteMs,
+    keepAliveFor: "nightly=fixed:1h, arn:aws:lambda:us-east-1:000000000000:function:day=greedy-dual",
+  });
+
+  assert.equal(policy.keepUntilMs(idle(versionOf("nightly"), 0), 0), hourMs);
+  assert.equal(policy.keepUntilMs(idle(versionOf("day"), 0), 0), Infinity);
+  assert.equal(policy.keepUntilMs(idle(versionOf("other"), 0), 0), minuteMs);
 });
 
 test("beyond the functions there is room for, those invoked longest ago are forgotten", () => {

@@ -7,8 +7,8 @@
  * integral part on the logarithm of the price; it answers within the hour and has made good a deviation within a few.
  */
 
-/** Mean cold starts that one MiB idle for a minute is worth to a budget of one minute, before anything is known. */
-const firstPrice = 4e-4;
+/** Mean cold starts that a function idle for a minute is worth to a budget of one minute, before anything is known. */
+const firstPrice = 0.068;
 const priceMin = 1e-7;
 const priceMax = 1e-2;
 /** By how much a minute moves the price (natural logarithm), for each 100 % of deviation now. */
@@ -25,8 +25,9 @@ export class Price {
   #budget = 0;
   #debtMinutes = 0;
 
-  constructor(budgetWindowMs: number) {
-    this.#price = bounded(firstPrice / Math.max(1, budgetWindowMs / 60_000));
+  /** `memoryMiB` is that of a function like most. */
+  constructor(budgetWindowMs: number, memoryMiB: number) {
+    this.#price = bounded(firstPrice / memoryMiB / Math.max(1, budgetWindowMs / 60_000));
   }
 
   /** Mean cold starts per MiB and minute. */
