@@ -69,6 +69,31 @@ export const settings = {
     doc: "Cap on each sandbox's egress, each way; 0 is open.",
   },
   accountConcurrency: { default: 1000, min: 1, max: 100_000, doc: "Invocations of one account that may run at once." },
+  requestsPerConcurrency: {
+    default: 10,
+    min: 0,
+    max: 100_000,
+    unit: "requests/s",
+    doc: "Invocations a second for each unit of concurrency of an account, of a function's reserve and of what a version has provisioned; 0 is no limit.",
+  },
+  scalingRate: {
+    default: "current",
+    values: ["current", "classic"],
+    doc:
+      "How fast functions get new environments. `current`: each function `environmentsPerTenSeconds`; `classic`, as until 2023: all functions of an " +
+      "account together 3000, 1000 or 500 by region, and 500 more a minute.",
+  },
+  environmentsPerTenSeconds: {
+    default: 1000,
+    min: 1,
+    max: 100_000,
+    doc: "New environments of one function in 10 seconds, where `scalingRate` is `current`.",
+  },
+  apiRates: {
+    default: "off",
+    values: ["off", "on"],
+    doc: "`on`: Lambda's other operations are limited as on AWS, for each account and region: GetFunction 100 a second, GetPolicy 15, all others together 15.",
+  },
   checkRoles: {
     default: "off",
     values: ["off", "on"],

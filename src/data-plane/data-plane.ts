@@ -13,6 +13,7 @@ import { LaunchPlanner } from "./assignment/launch-plan.ts";
 import { RuntimePins } from "./assignment/runtime-pins.ts";
 import type { FindSurroundings } from "./assignment/surroundings.ts";
 import { CountingService } from "./counting/counting-service.ts";
+import { createScalingRate, type ScalingRateName } from "./counting/scaling-rate.ts";
 import type { Frontend } from "./frontend/contract.ts";
 import { FunctionDirectory } from "./frontend/function-directory.ts";
 import { InvocationFrontend } from "./frontend/invocation-frontend.ts";
@@ -35,6 +36,9 @@ export interface DataPlaneOptions {
   readonly onUsage: (usage: UsageRecord) => void;
   readonly config: KeepAliveConfig & {
     readonly accountConcurrency: number;
+    readonly requestsPerConcurrency: number;
+    readonly scalingRate: ScalingRateName;
+    readonly environmentsPerTenSeconds: number;
     readonly environmentLifeMsMax: number;
     readonly memoryOvercommit: number;
     readonly poolMin: number;
@@ -60,7 +64,7 @@ export interface DataPlane {
 /** Resolves when every function in the records is known. */
 export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlane> {
   const { clock, config, engine, resolveRuntime } = options;
-  const counting = new CountingService({ accountConcurrency: config.accountConcurrency });
+  const counting = new CountingService(config);
   const pools = new PoolKeeper({
     clock,
     resolveRuntime,
@@ -80,6 +84,7 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
       pins,
     }),
     keepAlive: keepAlivePolicyOf(config),
+    scalingRate: createScalingRate(config),
     environmentLifeMsMax: config.environmentLifeMsMax,
     overcommitFactor: config.memoryOvercommit,
     onColdStart: (configuration) => pools.observeColdStart(configuration),

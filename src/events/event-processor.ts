@@ -132,6 +132,7 @@ export class EventProcessor {
         payload: message.body,
         ...(traceId === undefined ? {} : { traceId }),
         wantsLogTail: false,
+        isEvent: true,
       });
     } catch (error) {
       if (!(error instanceof UnavailableError) || error.reason === "closing") throw error;

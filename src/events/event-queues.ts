@@ -34,7 +34,7 @@ export interface EventQueuesOptions {
   readonly onWarning: (message: string) => void;
 }
 
-export type EventRequest = Omit<InvokeRequest, "wantsLogTail" | "clientContext">;
+export type EventRequest = Omit<InvokeRequest, "wantsLogTail" | "clientContext" | "isEvent">;
 
 export type EventAnswer =
   | { readonly kind: "accepted" }

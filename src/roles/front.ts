@@ -15,6 +15,7 @@ import { Authenticator, type AuthPolicy } from "../aws/auth/authenticate.ts";
 import { parseSignature } from "../aws/auth/credential.ts";
 import { Sessions } from "../aws/auth/sessions.ts";
 import { createEndpoint } from "../aws/endpoint.ts";
+import { CallerRates } from "../aws/lambda/caller-rates.ts";
 import { CodeLinks } from "../aws/lambda/code-links.ts";
 import { createLambdaHandlers } from "../aws/lambda/lambda-handlers.ts";
 import { logsHandlers } from "../aws/logs/logs-service.ts";
@@ -166,6 +167,7 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
           clock,
           accountConcurrency: config.accountConcurrency,
         }),
+        callerRates: new CallerRates({ ...config, clock }),
         frontend: dataPlane.frontend,
         provisioning: dataPlane.provisioning,
         ...(config.checkRoles === "on" ? { roles: iam } : {}),

@@ -8,7 +8,7 @@
  *
  * At the same instant what ends or is made ready comes before arrivals, and arrivals before what is given up.
  */
-import { CountingService } from "../data-plane/counting/counting-service.ts";
+import { CountingService, requestsPerConcurrencyDefault } from "../data-plane/counting/counting-service.ts";
 import { place } from "../data-plane/placement/placement.ts";
 import { isWorthMore, leastWorth, type KeepAlivePolicy } from "../data-plane/scaling/keep-alive/contract.ts";
 import { arrivalsOf, type Arrival, type ArrivalOptions } from "./arrivals.ts";
@@ -66,7 +66,7 @@ class Simulator {
     this.#policy = policy;
     this.#trace = trace;
     this.#options = options;
-    this.#counting = new CountingService(options);
+    this.#counting = new CountingService({ ...options, requestsPerConcurrency: requestsPerConcurrencyDefault });
     this.#tally = new Tally(trace.functions.length);
     this.#functions = trace.functions.map((each, index) => new SimulatedFunction(index, each, options.instant));
     this.#endMs = trace.minutes * minuteMs;
@@ -121,7 +121,7 @@ class Simulator {
     const owner = this.#functions[functionIndex];
     if (owner === undefined) return;
     this.#tally.arrival(functionIndex);
-    const admission = this.#counting.admit(scope, owner.kept.id, version);
+    const admission = this.#counting.admit(scope, owner.kept.id, version, this.#nowMs);
     if (!admission.admitted) {
       this.#tally.throttled++;
       return;

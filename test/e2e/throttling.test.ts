@@ -5,12 +5,15 @@
 import {
   DeleteFunctionConcurrencyCommand,
   GetAccountSettingsCommand,
+  InvokeCommand,
+  ListFunctionsCommand,
   PutFunctionConcurrencyCommand,
   TooManyRequestsException,
   type LambdaClient,
 } from "@aws-sdk/client-lambda";
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 
 import { createFunction, invoke } from "../support/functions.ts";
 import { startHearth, type RunningHearth } from "../support/hearth.ts";
@@ -18,6 +21,9 @@ import { startHearth, type RunningHearth } from "../support/hearth.ts";
 /** AWS keeps 100 of an account for functions without a reserve, so that reserving one takes at least 101. */
 const accountConcurrency = 103;
 const unreservedMin = 100;
+
+/** Of a second in which at most four are let through. */
+const callsMax = 1000;
 
 const slow = {
   "index.mjs": `
@@ -52,12 +58,36 @@ async function callAtOnce(client: LambdaClient, name: string, count: number) {
   };
 }
 
-function assertThrottled(error: unknown, reason: string): void {
+function assertThrottled(error: unknown, reason: string, message = "Rate Exceeded."): void {
   assert(error instanceof TooManyRequestsException, String(error));
   assert.equal(error.$metadata.httpStatusCode, 429);
-  assert.equal(error.message, "Rate Exceeded.");
+  assert.equal(error.message, message);
+  assert.equal(error.Type, "User");
   assert.equal(error.Reason, reason);
   assert.match(error.retryAfterSeconds ?? "", /^[1-9]\d*$/);
+}
+
+/** Calls it one time after the other until that is refused. */
+async function untilRefused(call: () => Promise<unknown>): Promise<unknown> {
+  for (let calls = 0; calls < callsMax; calls++) {
+    try {
+      await call();
+    } catch (error) {
+      return error;
+    }
+  }
+  return undefined;
+}
+
+async function untilAdmitted<T>(call: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof TooManyRequestsException)) throw error;
+      await setTimeout(5);
+    }
+  }
 }
 
 test("a function with a reserve of one runs one call at a time and throttles the other, until the first is answered", async () => {
@@ -116,4 +146,89 @@ test("an account that runs as much as it may throttles its next call, and no oth
   assert.deepEqual(other, { answers: ["done", "done"], refusals: [] });
   const { AccountLimit } = await client.send(new GetAccountSettingsCommand({}));
   assert.equal(AccountLimit?.ConcurrentExecutions, 2);
+});
+
+test("a function that is called more often in a second than its reserve allows is throttled", async () => {
+  await using small = await startHearth({ settings: { accountConcurrency, requestsPerConcurrency: 1 } });
+  const client = small.lambda();
+  const [reserved, other] = await Promise.all([createFunction(client, slow), createFunction(client, slow)]);
+  for (const name of [reserved, other]) {
+    await client.send(new PutFunctionConcurrencyCommand({ FunctionName: name, ReservedConcurrentExecutions: 1 }));
+  }
+
+  const error = await untilRefused(() => invoke(client, reserved));
+
+  assertThrottled(error, "ReservedFunctionInvocationRateLimitExceeded");
+  assert.equal((await invoke(client, other)).payload, "done", "others are not affected");
+});
+
+test("functions without a reserve share a rate of requests", async () => {
+  await using small = await startHearth({ settings: { accountConcurrency: 2, requestsPerConcurrency: 1 } });
+  const client = small.lambda();
+  const [one, two] = await Promise.all([createFunction(client, slow), createFunction(client, slow)]);
+
+  const error = await untilRefused(async () => {
+    await invoke(client, one);
+    await invoke(client, two);
+  });
+
+  assertThrottled(error, "FunctionInvocationRateLimitExceeded");
+});
+
+test("a function that would need new environments faster than it may get them is throttled", async () => {
+  await using small = await startHearth({ settings: { environmentsPerTenSeconds: 2 } });
+  const client = small.lambda();
+  const name = await createFunction(client, slow);
+
+  const { answers, refusals } = await callAtOnce(client, name, 3);
+
+  assert.deepEqual(answers, ["done", "done"]);
+  assert.equal(refusals.length, 1);
+  assertThrottled(refusals[0], "FunctionInvocationRateLimitExceeded");
+});
+
+test("an account that sends more events than it may is throttled, and what was accepted runs", async () => {
+  await using small = await startHearth({ settings: { accountConcurrency: 1, requestsPerConcurrency: 1 } });
+  const client = small.lambda();
+  const name = await createFunction(client, slow);
+  const event = new InvokeCommand({ FunctionName: name, InvocationType: "Event" });
+
+  const sent = await Promise.allSettled(Array.from({ length: 20 }, () => client.send(event)));
+
+  const refused = sent.filter((each) => each.status === "rejected");
+  assert(refused.length > 0);
+  for (const { reason } of refused) assertThrottled(reason, "CallerRateLimitExceeded", "Rate exceeded");
+  assert.equal(sent.find((each) => each.status === "fulfilled")?.value.StatusCode, 202);
+});
+
+test("operations other than invocations are limited as on AWS where the owner wants it", async () => {
+  await using limited = await startHearth({ settings: { apiRates: "on" } });
+  const [client, stranger] = [limited.lambda(), limited.lambda({ accessKeyId: "343434343434" })];
+  const list = new ListFunctionsCommand({});
+
+  const asked = await Promise.allSettled(Array.from({ length: 100 }, () => client.send(list)));
+
+  const refused = asked.filter((each) => each.status === "rejected");
+  assert(refused.length > 0 && refused.length <= 85);
+  for (const { reason } of refused) assertThrottled(reason, "CallerRateLimitExceeded", "Rate exceeded");
+  await stranger.send(list);
+});
+
+test("the place of a caller who is gone is free when the function has ended", async () => {
+  const name = await createFunction(lambda, slow);
+  await reserve(name, 1);
+  await invoke(lambda, name);
+  const gone = new AbortController();
+  const Payload = Buffer.from(JSON.stringify({ wait: 500 }));
+  const call = untilAdmitted(() =>
+    lambda.send(new InvokeCommand({ FunctionName: name, Payload }), { abortSignal: gone.signal }),
+  );
+  // It runs as soon as another one finds no place.
+  const refused = await untilRefused(() => invoke(lambda, name));
+  assertThrottled(refused, "ReservedFunctionConcurrentInvocationLimitExceeded");
+
+  gone.abort();
+
+  await assert.rejects(call, { name: "AbortError" });
+  assert.equal((await untilAdmitted(() => invoke(lambda, name))).payload, "done");
 });

@@ -61,6 +61,9 @@ async function open(): Promise<World> {
     onUsage: (record) => usage.push(record),
     config: {
       accountConcurrency: 1000,
+      requestsPerConcurrency: 10,
+      scalingRate: "current",
+      environmentsPerTenSeconds: 1000,
       keepAlivePolicy: "forecast",
       keepAliveMs: 600_000,
       keepAliveFor: "",

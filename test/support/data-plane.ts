@@ -118,6 +118,9 @@ export class DataPlaneWorld {
       onUsage: (usage) => world.usage.push(usage),
       config: {
         accountConcurrency: 1000,
+        requestsPerConcurrency: 10,
+        scalingRate: "current",
+        environmentsPerTenSeconds: 1000,
         keepAlivePolicy: "fixed",
         keepAliveMs: 600_000,
         keepAliveFor: "",

@@ -33,6 +33,7 @@ import { FunctionVariables } from "../../src/secrets/function-variables.ts";
 import { Keyring } from "../../src/secrets/keyring.ts";
 import { buildZip } from "./build-zip.ts";
 import type { CallContext } from "../../src/aws/service.ts";
+import { CallerRates } from "../../src/aws/lambda/caller-rates.ts";
 import { CodeLinks } from "../../src/aws/lambda/code-links.ts";
 import type { FunctionRoles } from "../../src/aws/lambda/function-role.ts";
 import { createLambdaHandlers } from "../../src/aws/lambda/lambda-handlers.ts";
@@ -147,6 +148,12 @@ export class LambdaBench implements AsyncDisposable {
         records: this.engine.records,
         clock,
         accountConcurrency: 1000,
+      }),
+      callerRates: new CallerRates({
+        clock,
+        accountConcurrency: 1000,
+        requestsPerConcurrency: 10,
+        apiRates: "off",
       }),
       frontend,
       provisioning: { status: () => this.provisioning },

@@ -217,6 +217,7 @@ test("an event is answered 202 with nothing, and invokes the function later unde
         payload: '{"a":1}',
         traceId: "Root=1-2-3",
         wantsLogTail: false,
+        isEvent: true,
       },
     ],
   );

@@ -32,7 +32,11 @@ const noPayload = Buffer.alloc(0);
 const reportRequestHeader = "x-hearth-report";
 const reportHeader = "x-hearth-invocation";
 
-export function invoke({ frontend, events }: LambdaServices): Handler<InvocationRequest, InvocationResponse> {
+export function invoke({
+  callerRates,
+  frontend,
+  events,
+}: LambdaServices): Handler<InvocationRequest, InvocationResponse> {
   return async (request, context) => {
     const { name, qualifier } = functionNamed(context, "InvokeFunction", request.FunctionName, request.Qualifier);
     refuseUnsupported(request);
@@ -48,6 +52,7 @@ export function invoke({ frontend, events }: LambdaServices): Handler<Invocation
     if (request.InvocationType === "Event") {
       // Lambda gives the client context to functions that are called synchronously only.
       requireEventSize(payload, eventBytesMax);
+      callerRates.requireEvent(context.scope);
       await accepted(events, { ...target, requestId: context.requestId, payload, ...traceOf(context) });
       return { StatusCode: 202, Payload: noPayload };
     }
@@ -68,12 +73,13 @@ export function invoke({ frontend, events }: LambdaServices): Handler<Invocation
  * The older way to send an event: a smaller one, without a trace.
  * https://docs.aws.amazon.com/lambda/latest/api/API_InvokeAsync.html
  */
-export function invokeAsync({ events }: LambdaServices): Handler<InvokeAsyncRequest, InvokeAsyncResponse> {
+export function invokeAsync({ callerRates, events }: LambdaServices): Handler<InvokeAsyncRequest, InvokeAsyncResponse> {
   return async (request, context) => {
     const { name, qualifier } = functionNamed(context, "InvokeFunction", request.FunctionName);
     const payload = await checkedPayload(request.InvokeArgs as Uint8Array | undefined);
     const target = { scope: context.scope, functionName: name, ...(qualifier === undefined ? {} : { qualifier }) };
     requireEventSize(payload, invokeArgsBytesMax);
+    callerRates.requireEvent(context.scope);
     await accepted(events, { ...target, requestId: context.requestId, payload });
     return { Status: 202 };
   };

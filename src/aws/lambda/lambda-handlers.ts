@@ -2,6 +2,7 @@
 import type { Handlers } from "../service.ts";
 import { getAccountSettings } from "./account.ts";
 import { createAlias, deleteAlias, getAlias, listAliases, updateAlias } from "./aliases.ts";
+import { withinRates } from "./caller-rates.ts";
 import {
   createCodeSigningConfig,
   deleteCodeSigningConfig,
@@ -141,7 +142,7 @@ export function createLambdaHandlers(services: LambdaServices): Handlers {
     UpdateFunctionEventInvokeConfig: updateFunctionEventInvokeConfig(services),
     UpdateFunctionUrlConfig: updateFunctionUrlConfig(services),
   };
-  return openToOtherAccounts(handlers, services);
+  return withinRates(openToOtherAccounts(handlers, services), services.callerRates);
 }
 
 const refusedMembers =
@@ -176,6 +177,5 @@ export const partial: Readonly<Record<string, string>> = {
   PutResourcePolicy:
     "Statements that deny are refused by name, and so are conditions on numbers, dates and addresses; nothing is refused for being public.",
   PublishVersion: "No `PublishTo`.",
-  Invoke: "The request rate (10 × concurrency) is not limited.",
   ListFunctions: "No `MasterRegion`.",
 };

@@ -10,6 +10,7 @@ import type { RuntimeManagement } from "../../control-plane/runtime-management/r
 import type { Frontend } from "../../data-plane/frontend/contract.ts";
 import type { Provisioning } from "../../data-plane/scaling/contract.ts";
 import type { EventQueues } from "../../events/event-queues.ts";
+import type { CallerRates } from "./caller-rates.ts";
 import type { CodeLinks } from "./code-links.ts";
 import type { FunctionRoles } from "./function-role.ts";
 import type { HostAbilities } from "./function-settings.ts";
@@ -17,6 +18,7 @@ import type { HostAbilities } from "./function-settings.ts";
 export interface LambdaServices {
   readonly functions: Functions;
   readonly concurrency: Concurrency;
+  readonly callerRates: CallerRates;
   readonly frontend: Frontend;
   readonly provisioning: Provisioning;
   readonly host: HostAbilities;

@@ -9,6 +9,7 @@ import type { Clock } from "../../core/clock.ts";
 import { UnavailableError } from "../../core/errors.ts";
 import type { FunctionConfiguration } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
+import type { ScalingRate } from "../counting/scaling-rate.ts";
 import type { Invocation, InvocationHandle, Worker, WorkerListener } from "../../worker/contract.ts";
 import { WorkerFleet, type AttachedWorker } from "../placement/worker-fleet.ts";
 import type { WorkerNode } from "../placement/worker-node.ts";
@@ -16,12 +17,13 @@ import type { IdleEnvironment, KeepAlivePolicy } from "../scaling/keep-alive/con
 import type { ProvisionOutcome } from "../scaling/provisioner.ts";
 import { EnvironmentRegistry, type EnvironmentIdentity } from "./environment-registry.ts";
 import { EnvironmentStarter, type StarterOptions } from "./environment-starter.ts";
-import { EnvironmentTable, type TableActions } from "./environment-table.ts";
+import { EnvironmentTable, type Acquired, type TableActions } from "./environment-table.ts";
 import { Environment } from "./environment.ts";
 import { EnvironmentKeeper } from "./keeper.ts";
 
 export interface AssignmentOptions extends StarterOptions {
   readonly keepAlive: KeepAlivePolicy;
+  readonly scalingRate: ScalingRate;
   readonly environmentLifeMsMax: number;
   /** How many times a worker's memory may be promised. */
   readonly overcommitFactor: number;
@@ -62,7 +64,9 @@ export class Assignment {
     });
     this.#registry = new EnvironmentRegistry({ ...options, keeper: this.#keeper });
     this.#starter = new EnvironmentStarter(options, this.#fleet, this.#registry, this.#keeper);
+    const { clock, scalingRate } = options;
     this.#actions = {
+      mayStart: ({ scope, configuration }) => scalingRate.take(scope, configuration.functionArn, clock.monotonicMs()),
       start: (table) => void this.#starter.start(table),
       retire: (environment) => void this.#registry.destroy(environment),
       becameIdle: (environment) => this.#registry.becameIdle(environment),
@@ -72,7 +76,7 @@ export class Assignment {
   }
 
   /** The environment is the caller's, to be used for one `invoke`. Throws or rejects with `UnavailableError`. */
-  acquire(scope: Scope, configuration: FunctionConfiguration): Environment | Promise<Environment> {
+  acquire(scope: Scope, configuration: FunctionConfiguration): Environment | Promise<Acquired> {
     const table = this.#find(configuration) ?? this.#open(scope, configuration);
     const acquired = table.acquire();
     if (!(acquired instanceof Environment)) return this.#awaited(table, acquired);
@@ -183,9 +187,9 @@ export class Assignment {
     await this.#registry.settled();
   }
 
-  async #awaited(table: EnvironmentTable, waiting: Promise<Environment>): Promise<Environment> {
+  async #awaited(table: EnvironmentTable, waiting: Promise<Acquired>): Promise<Acquired> {
     this.#keeper.arrived(table);
-    let acquired: Environment | undefined;
+    let acquired: Acquired | undefined;
     try {
       acquired = await waiting;
       return acquired;

@@ -5,6 +5,9 @@
  * is served in the order of arrival by whatever environment frees or starts first; there are always as many starts
  * under way (or environments about to be free) as there are waiters, so that none is forgotten.
  *
+ * What may not be started, because the function grows too fast, turns away who came last: those who have waited for
+ * longer have a start under way, or an environment about to be free.
+ *
  * Environments with provisioned concurrency are taken before the others and kept up to the number that was asked for;
  * beyond it the oldest go first.
  *
@@ -18,6 +21,8 @@ import type { KeptFunction } from "../scaling/keep-alive/contract.ts";
 import type { Environment } from "./environment.ts";
 
 export interface TableActions {
+  /** Takes the right to start one more environment: 0 when it was there, else the time in ms until it may be. */
+  mayStart(table: EnvironmentTable): number;
   /** Begins to start an environment; ends in `started` or `startFailed`, once. */
   start(table: EnvironmentTable): void;
   /** The environment is in no table any more: it has to be destroyed. */
@@ -33,9 +38,16 @@ export interface TableActions {
   provisionedChanged(table: EnvironmentTable, endedAfterMs?: number): void;
 }
 
+/** There is no environment, and none may be started yet. */
+export interface ScalingRefusal {
+  readonly retryAfterMs: number;
+}
+
+export type Acquired = Environment | ScalingRefusal;
+
 interface Waiter {
   readonly sinceMs: number;
-  readonly resolve: (environment: Environment) => void;
+  readonly resolve: (acquired: Acquired) => void;
   readonly reject: (error: Error) => void;
   readonly timer: Timer;
 }
@@ -94,7 +106,7 @@ export class EnvironmentTable {
   }
 
   /** The environment is the caller's until it is `settled` or removed. Rejects with `UnavailableError`. */
-  acquire(): Environment | Promise<Environment> {
+  acquire(): Environment | Promise<Acquired> {
     const environment = this.#idleProvisioned.pop() ?? this.#idle.pop();
     if (environment === undefined) return this.#wait();
     environment.state = "busy";
@@ -199,8 +211,8 @@ export class EnvironmentTable {
     for (const waiter of this.#waiters) this.#dismiss(waiter, error);
   }
 
-  #wait(): Promise<Environment> {
-    const { promise, resolve, reject } = Promise.withResolvers<Environment>();
+  #wait(): Promise<Acquired> {
+    const { promise, resolve, reject } = Promise.withResolvers<Acquired>();
     const timer = this.#clock.after(environmentWaitMsMax, () => {
       this.#dismiss(
         waiter,
@@ -211,6 +223,14 @@ export class EnvironmentTable {
     this.#waiters.add(waiter);
     this.#supply();
     return promise;
+  }
+
+  #refuseLatest(count: number, retryAfterMs: number): void {
+    if (count <= 0) return;
+    for (const waiter of [...this.#waiters].slice(-count)) {
+      this.#forget(waiter);
+      waiter.resolve({ retryAfterMs });
+    }
   }
 
   #dismiss(waiter: Waiter, error: Error): void {
@@ -298,7 +318,14 @@ export class EnvironmentTable {
       impatient++;
     }
     const wanted = Math.max(this.#waiters.size - this.#settling, impatient);
-    while (this.#starting < wanted) this.#start();
+    while (this.#starting < wanted) {
+      const retryAfterMs = this.#actions.mayStart(this);
+      if (retryAfterMs > 0) {
+        this.#refuseLatest(this.#waiters.size - this.#settling - this.#starting, retryAfterMs);
+        break;
+      }
+      this.#start();
+    }
     if (nextAtMs === undefined || this.#waiters.size <= this.#starting || this.#grace !== undefined) return;
     this.#grace = this.#clock.after(nextAtMs - nowMs, () => {
       this.#grace = undefined;

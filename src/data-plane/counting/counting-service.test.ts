@@ -3,55 +3,62 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { functionArn } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
-import { CountingService, type Lease } from "./counting-service.ts";
+import type { ThrottleReason } from "../frontend/contract.ts";
+import { CountingService, type Admission, type Lease } from "./counting-service.ts";
 
 const scope: Scope = { account: "000000000000", region: "us-east-1" };
 const resize = functionArn(scope, "resize");
 const mail = functionArn(scope, "mail");
 
+/** Without rates. */
+function countingOf(accountConcurrency: number): CountingService {
+  return new CountingService({ accountConcurrency, requestsPerConcurrency: 0 });
+}
+
+function refused(reason: ThrottleReason): Admission {
+  return { admitted: false, reason, retryAfterMs: 1000 };
+}
+
 function admitted(counting: CountingService, arn: string, version = "$LATEST", from = scope): Lease {
-  const admission = counting.admit(from, arn, version);
+  const admission = counting.admit(from, arn, version, 0);
   assert(admission.admitted);
   return admission.lease;
 }
 
 test("throttles a function at its reserved concurrency, and admits again once a lease is returned", () => {
-  const counting = new CountingService({ accountConcurrency: 1000 });
+  const counting = countingOf(1000);
   counting.setReserved(scope, resize, 1);
 
   const lease = admitted(counting, resize);
-  assert.deepEqual(counting.admit(scope, resize, "$LATEST"), {
-    admitted: false,
-    reason: "ReservedFunctionConcurrentInvocationLimitExceeded",
-  });
+  assert.deepEqual(
+    counting.admit(scope, resize, "$LATEST", 0),
+    refused("ReservedFunctionConcurrentInvocationLimitExceeded"),
+  );
 
   lease[Symbol.dispose]();
-  assert(counting.admit(scope, resize, "$LATEST").admitted);
+  assert(counting.admit(scope, resize, "$LATEST", 0).admitted);
 });
 
 test("a function reserved at zero is never admitted", () => {
-  const counting = new CountingService({ accountConcurrency: 1000 });
+  const counting = countingOf(1000);
   counting.setReserved(scope, resize, 0);
 
-  assert.equal(counting.admit(scope, resize, "$LATEST").admitted, false);
+  assert.equal(counting.admit(scope, resize, "$LATEST", 0).admitted, false);
 });
 
 test("an account's functions share what is not reserved, and a reserve is never taken by others", () => {
-  const counting = new CountingService({ accountConcurrency: 3 });
+  const counting = countingOf(3);
   counting.setReserved(scope, resize, 2);
 
   admitted(counting, mail);
-  assert.deepEqual(counting.admit(scope, mail, "$LATEST"), {
-    admitted: false,
-    reason: "ConcurrentInvocationLimitExceeded",
-  });
+  assert.deepEqual(counting.admit(scope, mail, "$LATEST", 0), refused("ConcurrentInvocationLimitExceeded"));
 
   admitted(counting, resize);
   admitted(counting, resize);
 });
 
 test("accounts and regions do not share a limit", () => {
-  const counting = new CountingService({ accountConcurrency: 1 });
+  const counting = countingOf(1);
   const elsewhere = { account: "111111111111", region: "us-east-1" };
   const abroad = { account: "000000000000", region: "eu-west-1" };
 
@@ -61,7 +68,7 @@ test("accounts and regions do not share a limit", () => {
 });
 
 test("a lease returned twice gives back one place", () => {
-  const counting = new CountingService({ accountConcurrency: 2 });
+  const counting = countingOf(2);
   const first = admitted(counting, resize);
   admitted(counting, resize);
 
@@ -69,56 +76,53 @@ test("a lease returned twice gives back one place", () => {
   first[Symbol.dispose]();
 
   admitted(counting, resize);
-  assert.equal(counting.admit(scope, resize, "$LATEST").admitted, false);
+  assert.equal(counting.admit(scope, resize, "$LATEST", 0).admitted, false);
 });
 
 test("provisioned concurrency runs first, and what spills over draws from the account", () => {
-  const counting = new CountingService({ accountConcurrency: 3 });
+  const counting = countingOf(3);
   counting.setProvisioned(scope, resize, new Map([["1", 2]]));
 
   admitted(counting, mail);
   assert.deepEqual(
-    counting.admit(scope, mail, "$LATEST"),
-    { admitted: false, reason: "ConcurrentInvocationLimitExceeded" },
+    counting.admit(scope, mail, "$LATEST", 0),
+    refused("ConcurrentInvocationLimitExceeded"),
     "what is provisioned is taken from the account",
   );
   admitted(counting, resize, "1");
   const second = admitted(counting, resize, "1");
-  assert.equal(counting.admit(scope, resize, "1").admitted, false);
-  assert.equal(counting.admit(scope, resize, "$LATEST").admitted, false, "other versions have no part in it");
+  assert.equal(counting.admit(scope, resize, "1", 0).admitted, false);
+  assert.equal(counting.admit(scope, resize, "$LATEST", 0).admitted, false, "other versions have no part in it");
 
   second[Symbol.dispose]();
-  assert(counting.admit(scope, resize, "1").admitted);
+  assert(counting.admit(scope, resize, "1", 0).admitted);
 });
 
 test("a function that has provisioned all that it reserved runs nothing on demand", () => {
-  const counting = new CountingService({ accountConcurrency: 1000 });
+  const counting = countingOf(1000);
   counting.setReserved(scope, resize, 2);
   counting.setProvisioned(scope, resize, new Map([["1", 2]]));
 
-  assert.deepEqual(counting.admit(scope, resize, "$LATEST"), {
-    admitted: false,
-    reason: "ReservedFunctionConcurrentInvocationLimitExceeded",
-  });
+  assert.deepEqual(
+    counting.admit(scope, resize, "$LATEST", 0),
+    refused("ReservedFunctionConcurrentInvocationLimitExceeded"),
+  );
   admitted(counting, resize, "1");
   admitted(counting, resize, "1");
-  assert.deepEqual(counting.admit(scope, resize, "1"), {
-    admitted: false,
-    reason: "ReservedFunctionConcurrentInvocationLimitExceeded",
-  });
+  assert.deepEqual(counting.admit(scope, resize, "1", 0), refused("ReservedFunctionConcurrentInvocationLimitExceeded"));
 });
 
 test("what is in flight when provisioned concurrency is taken away counts on demand from then on", () => {
-  const counting = new CountingService({ accountConcurrency: 2 });
+  const counting = countingOf(2);
   counting.setProvisioned(scope, resize, new Map([["1", 2]]));
   const first = admitted(counting, resize, "1");
   admitted(counting, resize, "1");
 
   counting.setProvisioned(scope, resize, new Map());
 
-  assert.equal(counting.admit(scope, mail, "$LATEST").admitted, false);
+  assert.equal(counting.admit(scope, mail, "$LATEST", 0).admitted, false);
   first[Symbol.dispose]();
-  assert(counting.admit(scope, mail, "$LATEST").admitted);
+  assert(counting.admit(scope, mail, "$LATEST", 0).admitted);
 });
 
 test("over any history, no admission goes beyond a limit and no lease is lost", () => {
@@ -145,7 +149,7 @@ test("over any history, no admission goes beyond a limit and no lease is lost", 
 
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 12 }), fc.array(step, { maxLength: 200 }), (accountConcurrency, history) => {
-      const counting = new CountingService({ accountConcurrency });
+      const counting = countingOf(accountConcurrency);
       const held: { name: string; version: string; lease: Lease }[] = [];
       const reserves = new Map<string, number>();
       const provisioned = new Map<string, Map<string, number>>();
@@ -169,7 +173,7 @@ test("over any history, no admission goes beyond a limit and no lease is lost", 
         switch (event.do) {
           case "admit": {
             const expected = hasRoom(event.name, event.version);
-            const admission = counting.admit(scope, functionArn(scope, event.name), event.version);
+            const admission = counting.admit(scope, functionArn(scope, event.name), event.version, 0);
             assert.equal(admission.admitted, expected);
             if (admission.admitted) held.push({ name: event.name, version: event.version, lease: admission.lease });
             break;

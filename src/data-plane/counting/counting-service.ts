@@ -1,25 +1,47 @@
 /**
  * Grants the right to run one invocation, so that no account and no function exceeds its concurrency limits.
- * In memory and synchronous.
+ * In memory and synchronous; time is an argument.
  *
  * A version with provisioned concurrency runs its first invocations on that; what goes beyond (the spill-over), like
  * everything that runs on demand, draws from the function's reserve, or, where the function has none, from what the
  * account has left for all such functions. A reserve is both a ceiling and what nobody else can take. Provisioned
  * concurrency is part of its function's reserve, or else is taken from the account; so a function that has provisioned
  * all that it reserved runs nothing on demand. An account's limit holds per region.
+ *
+ * Each share of concurrency has its request rate: ten requests a second for each environment that may run, so that short
+ * functions reach it before they reach their concurrency. A version's provisioned concurrency, the rest of its function's
+ * reserve, and what the account has left for functions without one, each is a share; what goes beyond the first draws
+ * from the second or third. Together they are ten times the account's concurrency.
  * https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
  * https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html
  */
 import { invariant } from "../../core/invariant.ts";
 import type { Scope } from "../../core/identity.ts";
 import type { ThrottleReason } from "../frontend/contract.ts";
+import { TokenBucket } from "./token-bucket.ts";
 
 /** The right to run once. Disposing it gives the right back; a second time does nothing. */
 export type Lease = Disposable;
 
 export type Admission =
   | { readonly admitted: true; readonly lease: Lease }
-  | { readonly admitted: false; readonly reason: ThrottleReason };
+  /** `retryAfterMs`: of a rate, when it will let one through; of concurrency nobody knows, and it is a guess. */
+  | { readonly admitted: false; readonly reason: ThrottleReason; readonly retryAfterMs: number };
+
+export interface CountingOptions {
+  readonly accountConcurrency: number;
+  /** Requests a second for each unit of concurrency; 0 is no limit. */
+  readonly requestsPerConcurrency: number;
+}
+
+/** On Lambda. */
+export const requestsPerConcurrencyDefault = 10;
+/** A share's rate is its requests of one second, which fills again within a second. */
+const rateRefillMs = 1000;
+/** What is told to who found no concurrency: invocations end all the time. */
+const concurrencyRetryAfterMs = 1000;
+/** To who found a rate of nothing, which only another configuration changes. */
+const retryAfterMsMax = 60_000;
 
 /** One account in one region. */
 interface Pool {
@@ -29,6 +51,8 @@ interface Pool {
   unreservedInFlight: number;
   /** Sum of all reserves, and of what functions without a reserve have provisioned. */
   setAside: number;
+  /** Of functions without a reserve. */
+  readonly rate: TokenBucket;
 }
 
 /** One version, or `$LATEST`. */
@@ -36,6 +60,8 @@ interface VersionCounter {
   inFlight: number;
   /** How many of them run on provisioned concurrency, if there are as many. */
   provisioned: number;
+  /** Of what is provisioned; undefined until there was some. */
+  rate: TokenBucket | undefined;
 }
 
 interface FunctionCounter {
@@ -49,24 +75,39 @@ interface FunctionCounter {
   /** Sum over the versions. */
   provisioned: number;
   reserved: number | undefined;
+  /** Of the reserve, without what is provisioned. */
+  readonly rate: TokenBucket;
   /** The function was deleted: its counter goes with its last lease, unless one of that name is invoked again. */
   forgotten: boolean;
 }
 
-const overAccount: Admission = { admitted: false, reason: "ConcurrentInvocationLimitExceeded" };
-const overReserve: Admission = { admitted: false, reason: "ReservedFunctionConcurrentInvocationLimitExceeded" };
+const overAccount: Admission = {
+  admitted: false,
+  reason: "ConcurrentInvocationLimitExceeded",
+  retryAfterMs: concurrencyRetryAfterMs,
+};
+const overReserve: Admission = {
+  admitted: false,
+  reason: "ReservedFunctionConcurrentInvocationLimitExceeded",
+  retryAfterMs: concurrencyRetryAfterMs,
+};
 
 export class CountingService {
   readonly #accountConcurrency: number;
+  readonly #requestsPerConcurrency: number;
   readonly #pools = new Map<string, Pool>();
   readonly #functions = new Map<string, FunctionCounter>();
 
-  constructor(options: { readonly accountConcurrency: number }) {
+  constructor(options: CountingOptions) {
     this.#accountConcurrency = options.accountConcurrency;
+    this.#requestsPerConcurrency = options.requestsPerConcurrency;
   }
 
-  /** `functionArn` is unqualified: all versions of a function share its limits. */
-  admit(scope: Scope, functionArn: string, version: string): Admission {
+  /**
+   * `functionArn` is unqualified: all versions of a function share its limits. `nowMs` is monotonic. An event that was
+   * accepted, and its rate counted then, is subject to no rate when it runs.
+   */
+  admit(scope: Scope, functionArn: string, version: string, nowMs: number, isEvent = false): Admission {
     const counter = this.#functions.get(functionArn) ?? this.#add(scope, functionArn);
     counter.forgotten = false;
     if (counter.reserved !== undefined && counter.inFlight >= counter.reserved) return overReserve;
@@ -75,8 +116,12 @@ export class CountingService {
     if (onDemand) {
       const refusal = refusalOnDemand(counter, this.#accountConcurrency);
       if (refusal !== undefined) return refusal;
-      count(counter, 1);
     }
+    if (!isEvent && this.#requestsPerConcurrency > 0) {
+      const refusal = this.#refusalByRate(counter, known, nowMs);
+      if (refusal !== undefined) return refusal;
+    }
+    if (onDemand) count(counter, 1);
     (known ?? versionOf(counter, version)).inFlight++;
     counter.inFlight++;
     return { admitted: true, lease: new InvocationLease(this.#release, counter, version) };
@@ -104,6 +149,7 @@ export class CountingService {
       changed.provisioned = 0;
       for (const [version, each] of changed.versions) {
         each.provisioned = provisioned.get(version) ?? 0;
+        if (each.provisioned > 0) each.rate ??= new TokenBucket();
         changed.provisioned += each.provisioned;
         changed.onDemand += Math.max(0, each.inFlight - each.provisioned);
       }
@@ -124,6 +170,28 @@ export class CountingService {
   /** Invocations in flight of one function. */
   inFlight(functionArn: string): number {
     return this.#functions.get(functionArn)?.inFlight ?? 0;
+  }
+
+  /** Takes one request from its share, or says why not. */
+  #refusalByRate(counter: FunctionCounter, version: VersionCounter | undefined, nowMs: number): Admission | undefined {
+    const { reserved, pool } = counter;
+    const factor = this.#requestsPerConcurrency;
+    const ownRate = version?.rate;
+    const ownMax = version === undefined ? 0 : factor * version.provisioned;
+    if (ownRate?.take(ownMax, rateRefillMs, nowMs) === true) return undefined;
+
+    const rate = reserved === undefined ? pool.rate : counter.rate;
+    const share = reserved === undefined ? this.#accountConcurrency - pool.setAside : reserved - counter.provisioned;
+    const max = factor * Math.max(0, share);
+    if (rate.take(max, rateRefillMs, nowMs)) return undefined;
+
+    const ownWaitMs = ownRate?.waitMs(ownMax, rateRefillMs, nowMs) ?? Infinity;
+    return {
+      admitted: false,
+      reason:
+        reserved === undefined ? "FunctionInvocationRateLimitExceeded" : "ReservedFunctionInvocationRateLimitExceeded",
+      retryAfterMs: Math.min(retryAfterMsMax, ownWaitMs, rate.waitMs(max, rateRefillMs, nowMs)),
+    };
   }
 
   readonly #release = (counter: FunctionCounter, version: string): void => {
@@ -150,7 +218,7 @@ export class CountingService {
     const key = `${scope.account}/${scope.region}`;
     let pool = this.#pools.get(key);
     if (pool === undefined) {
-      pool = { key, functions: new Set(), unreservedInFlight: 0, setAside: 0 };
+      pool = { key, functions: new Set(), unreservedInFlight: 0, setAside: 0, rate: new TokenBucket() };
       this.#pools.set(key, pool);
     }
     const counter: FunctionCounter = {
@@ -161,6 +229,7 @@ export class CountingService {
       onDemand: 0,
       provisioned: 0,
       reserved: undefined,
+      rate: new TokenBucket(),
       forgotten: false,
     };
     pool.functions.add(counter);
@@ -185,7 +254,7 @@ export class CountingService {
 function versionOf(counter: FunctionCounter, version: string): VersionCounter {
   let found = counter.versions.get(version);
   if (found === undefined) {
-    found = { inFlight: 0, provisioned: 0 };
+    found = { inFlight: 0, provisioned: 0, rate: undefined };
     counter.versions.set(version, found);
   }
   return found;

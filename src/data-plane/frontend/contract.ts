@@ -4,7 +4,12 @@
 import type { Scope } from "../../core/identity.ts";
 import type { ColdStartPhases, InvocationReport, InvocationResponse, RequestId } from "../../worker/contract.ts";
 
-/** https://docs.aws.amazon.com/lambda/latest/api/API_TooManyRequestsException.html */
+/**
+ * `…ConcurrentInvocationLimitExceeded`: too many at once. `FunctionInvocationRateLimitExceeded`: too many a second, or
+ * more new environments than the scaling rate allows. `CallerRateLimitExceeded`: too many calls of the API, or too many
+ * events. AWS documents the names alone.
+ * https://docs.aws.amazon.com/lambda/latest/api/API_TooManyRequestsException.html
+ */
 export type ThrottleReason =
   | "ConcurrentInvocationLimitExceeded"
   | "ReservedFunctionConcurrentInvocationLimitExceeded"
@@ -22,6 +27,8 @@ export interface InvokeRequest {
   readonly traceId?: string;
   readonly clientContext?: string;
   readonly wantsLogTail: boolean;
+  /** It comes from an event queue: its rate was limited when it was accepted, and is not limited again. */
+  readonly isEvent?: true;
 }
 
 /** How the invocation got its environment. */

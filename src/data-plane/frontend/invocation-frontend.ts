@@ -8,18 +8,15 @@ import { functionArn, type FunctionConfiguration } from "../../core/function-rec
 import type { UsageRecord } from "../../metering/usage-record.ts";
 import type { InvocationHandle, InvocationReport } from "../../worker/contract.ts";
 import type { Assignment } from "../assignment/assignment.ts";
-import type { Environment } from "../assignment/environment.ts";
+import { Environment } from "../assignment/environment.ts";
 import type { CountingService } from "../counting/counting-service.ts";
-import type { Frontend, InvokeOutcome, InvokeRequest, StartInfo } from "./contract.ts";
+import type { Frontend, InvokeOutcome, InvokeRequest, StartInfo, ThrottleReason } from "./contract.ts";
 import type { FunctionDirectory, Resolution } from "./function-directory.ts";
 import { lineageIdOf, lineageOf, withLineage, type Lineage, type LineageId } from "./lineage.ts";
 import { TraceHeaders } from "./trace-id.ts";
 
 /** Environments that an invocation is offered to, when one after the other turns out to have ended. */
 const offersMax = 3;
-
-/** What a throttled caller is told to wait: invocations end all the time, and SDKs back off by themselves. */
-const retryAfterSeconds = 1;
 
 const recursionMessage =
   "Lambda has detected your function being invoked in a recursive loop with other Amazon Web Services resources and " +
@@ -76,8 +73,8 @@ export class InvocationFrontend implements Frontend {
     const { functionArn: arn, version } = resolution.configuration;
     const lineage = this.#lineageOf(resolution.configuration, request.traceId);
     if (lineage.isLoop && !this.#directory.allowsLoops(arn)) return { kind: "recursive", message: recursionMessage };
-    const admission = this.#counting.admit(scope, arn, version);
-    if (!admission.admitted) return { kind: "throttled", reason: admission.reason, retryAfterSeconds };
+    const admission = this.#counting.admit(scope, arn, version, receivedMs, request.isEvent);
+    if (!admission.admitted) return throttled(admission.reason, admission.retryAfterMs);
     // Returned as soon as the function has answered: a caller that calls again at once finds its place free.
     using _lease = admission.lease;
 
@@ -88,7 +85,11 @@ export class InvocationFrontend implements Frontend {
       try {
         const acquired = this.#assignment.acquire(scope, configuration);
         hasWaited = acquired instanceof Promise;
-        environment = acquired instanceof Promise ? await acquired : acquired;
+        const offered = acquired instanceof Promise ? await acquired : acquired;
+        if (!(offered instanceof Environment)) {
+          return throttled("FunctionInvocationRateLimitExceeded", offered.retryAfterMs);
+        }
+        environment = offered;
       } catch (error) {
         const successor = successorOf(configuration, resolve(), error);
         if (successor.kind !== "found") return successor;
@@ -141,6 +142,11 @@ export class InvocationFrontend implements Frontend {
     );
     return handle;
   }
+}
+
+/** SDKs wait as they think fit; what else obeys `Retry-After` is told whole seconds. */
+function throttled(reason: ThrottleReason, retryAfterMs: number): InvokeOutcome {
+  return { kind: "throttled", reason, retryAfterSeconds: Math.max(1, Math.ceil(retryAfterMs / 1000)) };
 }
 
 /** A function may change, or go, while a request waits: then what it is now decides. Else throws the error again. */
