@@ -131,3 +131,26 @@ test("whatever the policy: a deleted function has no environments, nothing is st
     await world.close();
   }
 });
+
+test("what was to be made ready of a function that has changed meanwhile is not started", async () => {
+  const world = await DataPlaneWorld.open({
+    config: { keepAlivePolicy: "hybrid", keepAliveMs: 240 * minuteMs },
+  });
+  await world.put(configurationOf("timer"));
+  for (let round = 0; round < 10; round++) {
+    await run(world, "timer");
+    world.clock.advance(30 * minuteMs);
+    await settle();
+  }
+  await run(world, "timer");
+  world.clock.advance(1);
+  await settle();
+
+  await world.put(configurationOf("timer", { generation: 2 }));
+  await settle();
+  world.clock.advance(29 * minuteMs);
+  await settle();
+
+  assert.equal(world.worker.live.length, 0);
+  await world.close();
+});

@@ -3,7 +3,8 @@
  * make room, and what is started before anybody asks. Environments with provisioned concurrency, and what they serve,
  * are none of its business.
  *
- * The policy knows a version of a function, whatever its code: what it has learned outlives a deployment. Its times are the wall clock's; those of environments the monotonic clock's.
+ * The policy knows a version of a function, whatever its code: what it has learned outlives a deployment. Its times are
+ * the wall clock's; those of environments the monotonic clock's.
  */
 import type { Clock, Timer } from "../../core/clock.ts";
 import { isWorthMore, leastWorth, type IdleEnvironment, type KeepAlivePolicy } from "../scaling/keep-alive/contract.ts";
@@ -125,6 +126,7 @@ export class EnvironmentKeeper {
 
   #act(table: EnvironmentTable): void {
     this.#watches.delete(table);
+    if (table.isDraining) return;
     const nowMs = this.#clock.now();
     const kept = table.kept;
     const outlook = this.#policy.outlook(kept, table.alive, nowMs);
