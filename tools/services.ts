@@ -2,6 +2,8 @@
  * The services that Hearth answers, with their handler tables as they are in the code: for what is written or tested about
  * every operation. The handlers stand on nothing, so that only their names can be used.
  */
+import { cloudwatchModel } from "../src/aws/cloudwatch/cloudwatch-model.ts";
+import * as cloudwatchModule from "../src/aws/cloudwatch/cloudwatch-service.ts";
 import { iamModel } from "../src/aws/iam/iam-model.ts";
 import * as iamModule from "../src/aws/iam/iam-service.ts";
 import * as lambdaModule from "../src/aws/lambda/lambda-handlers.ts";
@@ -29,6 +31,7 @@ function partialOf(module: object): Readonly<Record<string, string>> {
   return "partial" in module ? (module.partial as Readonly<Record<string, string>>) : {};
 }
 
+const cloudwatch = await cloudwatchModel();
 const iam = await iamModel();
 const sqs = await sqsModel();
 
@@ -47,6 +50,13 @@ export function serviceEntries(): readonly ServiceEntry[] {
       model: logsModel(),
       handlers: logsModule.logsHandlers(inert),
       partial: partialOf(logsModule),
+    },
+    {
+      title: "Amazon CloudWatch",
+      package: "@aws-sdk/client-cloudwatch",
+      model: cloudwatch,
+      handlers: cloudwatchModule.cloudwatchHandlers(inert),
+      partial: partialOf(cloudwatchModule),
     },
     {
       title: "AWS Security Token Service",

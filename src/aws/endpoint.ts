@@ -26,7 +26,7 @@ import { browserRefusal } from "./wire/browser-guard.ts";
 import { Call } from "./wire/call.ts";
 import { InternalConnections } from "./wire/internal-connections.ts";
 import type { Protocol, WireRequest } from "./wire/protocol.ts";
-import { ClientGoneError, decompress, readBody } from "./wire/request-body.ts";
+import { ClientGoneError, decompress, hasBlobBody, readBody } from "./wire/request-body.ts";
 import type { SendOptions } from "./wire/send.ts";
 import { sendAnswer } from "./wire/send.ts";
 import type { Addressing, Destination, ServiceEntry } from "./wire/service-directory.ts";
@@ -49,7 +49,7 @@ export interface EndpointOptions {
   readonly newRequestId?: () => string;
   /** Unexpected failures, which the client only sees as an internal error. */
   readonly onError: (error: unknown, context: FailureContext) => void;
-  /** Answers `/_health`, `/_localstack/health` and everything under `/_hearth/`; never reached from a sandbox. */
+  /** Answers `/_health`, `/_localstack/health`, `/metrics` and everything under `/_hearth/`; never reached from a sandbox. */
   readonly internalRoutes: (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
 }
 
@@ -86,7 +86,7 @@ const keepAliveTimeoutMs = 75_000;
 /** Connections at once; a process may hold 20 000 descriptors on the hosts we know. */
 const connectionsMax = 10_000;
 
-const internalPaths = new Set(["/_health", "/_localstack/health"]);
+const internalPaths = new Set(["/_health", "/_localstack/health", "/metrics"]);
 
 export function createEndpoint(options: EndpointOptions): Endpoint {
   const dispatcher = new Dispatcher(options);
@@ -191,20 +191,23 @@ class Dispatcher {
       if (destination.operation !== undefined) handlerOf(destination.entry, destination.operation);
       const askedToContinue = isAskingToContinue ? response : undefined;
       const { model } = destination.entry;
-      const sent = await readBody(request, {
+      const rules = {
         bound: destination.operation?.bound ?? {
           bytes: model.facts.requestBytesMax.default,
           code: "RequestEntityTooLargeException",
         },
         operation: destination.operation?.name ?? model.facts.name,
-        askedToContinue,
-      });
+      };
+      const sent = await readBody(request, { ...rules, askedToContinue });
       verifyBody?.(sent);
-      const operation = destination.operation ?? this.#directory.queryOperation(destination.entry, query, sent);
+      const encoding = request.headers["content-encoding"];
+      // A body that is the value of one blob is left as it came, as AWS does: its encoding is the function's business.
+      const isLeft =
+        encoding === undefined || (destination.operation !== undefined && hasBlobBody(destination.operation));
+      const body = isLeft ? sent : await decompress(sent, encoding, rules);
+      const operation = destination.operation ?? this.#directory.queryOperation(destination.entry, query, body);
       exchange.destination = { ...destination, operation };
       const call = new Call(scope, requestId, caller, request, response);
-      const encoding = request.headers["content-encoding"];
-      const body = encoding === undefined ? sent : await decompress(sent, encoding, operation);
       const { labels } = destination;
       const { method, headers } = addressing;
       await this.#call(exchange, operation, call, { method, path, query, headers, labels, body });

@@ -121,6 +121,25 @@ export const sqsFacts: ServiceFacts = {
   requestBytesMax: { default: 7 * 1024 * 1024 },
 };
 
+export const cloudwatchFacts: ServiceFacts = {
+  name: "cloudwatch",
+  signingName: "monitoring",
+  namespace: "com.amazonaws.cloudwatch",
+  version: "2010-08-01",
+  targetPrefix: "GraniteServiceVersion20100801",
+  xmlNamespace: "http://monitoring.amazonaws.com/doc/2010-08-01/",
+  protocols: ["awsJson1_0", "rpcv2Cbor", "awsQuery"],
+  isQueryCompatible: true,
+  missingCode: "MissingRequiredParameterException",
+  codes: {
+    validation: "ValidationException",
+    malformed: { code: "SerializationException", prefix: "" },
+    throttled: "Throttling",
+    failure: "InternalServiceFault",
+  },
+  requestBytesMax: { default: 1024 * 1024 },
+};
+
 const lambdaSchemas = await schemasOf("@aws-sdk/client-lambda");
 const logsSchemas = await schemasOf("@aws-sdk/client-cloudwatch-logs");
 const stsSchemas = await schemasOf("@aws-sdk/client-sts");

@@ -143,6 +143,16 @@ export const settings = {
     unit: "days",
     doc: "Age after which log events are dropped, unless a group says otherwise.",
   },
+  metricsBytesMax: {
+    default: 268_435_456,
+    min: 1_048_576,
+    unit: "bytes",
+    doc: "Disk that the values of metrics may take; beyond it, and after 15 days, the oldest go.",
+  },
+  metricsToken: {
+    default: "",
+    doc: "Bearer token with which a scraper may read `/metrics`; who signs with one of `accessKeys` may read it in any case.",
+  },
   logBytesPerSecond: {
     default: 4_194_304,
     min: 1024,

@@ -3,6 +3,7 @@
  */
 import type { Clock } from "../core/clock.ts";
 import type { Engine } from "../engine/contract.ts";
+import type { LambdaMetrics } from "../metering/metrics/lambda-metrics.ts";
 import type { UsageRecord } from "../metering/usage-record.ts";
 import type { TreeStore } from "../packages/ensure-tree.ts";
 import type { EnvironmentInfo, LogBatch, PoolInfo, Worker, WorkerListener } from "../worker/contract.ts";
@@ -34,6 +35,7 @@ export interface DataPlaneOptions {
   readonly surroundings: FindSurroundings;
   readonly onLogs: (batch: LogBatch) => void;
   readonly onUsage: (usage: UsageRecord) => void;
+  readonly metrics: LambdaMetrics;
   readonly config: KeepAliveConfig & {
     readonly accountConcurrency: number;
     readonly requestsPerConcurrency: number;
@@ -63,7 +65,7 @@ export interface DataPlane {
 
 /** Resolves when every function in the records is known. */
 export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlane> {
-  const { clock, config, engine, resolveRuntime } = options;
+  const { clock, config, engine, metrics, resolveRuntime } = options;
   const counting = new CountingService(config);
   const pools = new PoolKeeper({
     clock,
@@ -87,6 +89,7 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
     scalingRate: createScalingRate(config),
     environmentLifeMsMax: config.environmentLifeMsMax,
     overcommitFactor: config.memoryOvercommit,
+    metrics,
     onColdStart: (configuration) => pools.observeColdStart(configuration),
     onFleetChange() {
       pools.changed();
@@ -98,7 +101,10 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
     clock,
     environments: assignment,
     environmentLifeMsMax: config.environmentLifeMsMax,
-    onShares: (scope, functionArn, shares) => counting.setProvisioned(scope, functionArn, shares),
+    onShares(scope, functionArn, shares) {
+      counting.setProvisioned(scope, functionArn, shares);
+      metrics.setProvisioned({ scope, functionArn }, shares);
+    },
   });
   const wishes = new ProvisioningRecords((scope, functionArn) =>
     provisioner.setWishes(scope, functionArn, wishes.of(functionArn)),
@@ -106,6 +112,7 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
   const directory = new FunctionDirectory({
     onFunction(functionArn, record, live) {
       counting.setReserved(record.scope, functionArn, record.reservedConcurrency);
+      metrics.setReserved({ scope: record.scope, functionArn }, record.reservedConcurrency);
       // First: what is about to end must not be replaced.
       provisioner.setLive(record.scope, functionArn, live);
       assignment.retain(functionArn, live);
@@ -115,6 +122,8 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
       provisioner.setLive(scope, functionArn, []);
       counting.forget(scope, functionArn);
       assignment.retain(functionArn, []);
+      // Last: what its environments cost until now is counted.
+      metrics.forget({ scope, functionArn });
       pools.changed();
     },
   });
@@ -130,6 +139,7 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
       assignment,
       draw: () => Buffer.from(options.random(4)).readUInt32BE() / 2 ** 32,
       onUsage: options.onUsage,
+      metrics,
     }),
     attachWorker: (connect) => assignment.attach((listener) => connect({ ...listener, onLogs: options.onLogs })),
     credentialsOf: (accessKeyId) => assignment.credentialsOf(accessKeyId),

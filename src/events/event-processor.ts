@@ -4,7 +4,7 @@
  */
 import type { Functions } from "../control-plane/functions/functions.ts";
 import type { Clock } from "../core/clock.ts";
-import { ApiError, UnavailableError } from "../core/errors.ts";
+import { ApiError, isClosing, UnavailableError } from "../core/errors.ts";
 import { functionArn } from "../core/function-record.ts";
 import { unreachable } from "../core/invariant.ts";
 import type { Frontend, InvokeOutcome } from "../data-plane/frontend/contract.ts";
@@ -12,6 +12,7 @@ import { lineageIdOf, lineageOf, withLineage } from "../data-plane/frontend/line
 import { rootOf } from "../data-plane/frontend/trace-id.ts";
 import type { Queue, QueueMessage } from "../engine/contract.ts";
 import { bodyBytesMax } from "../engine/limits.ts";
+import type { InvokedFunction, LambdaMetrics } from "../metering/metrics/lambda-metrics.ts";
 import type { EventSettingsDirectory } from "./event-settings.ts";
 import type { EventTargets, TargetMessage } from "./event-targets.ts";
 import { deadLetterAttributes, destinationRecord, type EventOutcome } from "./outcome-records.ts";
@@ -33,6 +34,7 @@ export interface ProcessorOptions {
   readonly functions: Pick<Functions, "find" | "resolve">;
   readonly settings: Pick<EventSettingsDirectory, "of">;
   readonly targets: EventTargets;
+  readonly metrics: LambdaMetrics;
   readonly clock: Clock;
   /** Tells the owner what was lost, and why. */
   readonly onWarning: (message: string) => void;
@@ -82,13 +84,15 @@ export class EventProcessor {
   }
 
   async #processEvent(received: Received, event: QueuedEvent): Promise<Processed> {
-    const { clock } = this.#options;
+    const { clock, metrics } = this.#options;
     const { retries } = this.#options.settings.of(received.function, event.qualifier);
     const history = { ...event, waits: received.message.receiveCount - 1 };
     if (isTooOld(history, retries, clock.now())) {
       await this.#end(received, event, "EventAgeExceeded", event.failures, event.response);
       return notTried;
     }
+    const metered = meteredOf(received.function, event.qualifier);
+    metrics.count(metered, "AsyncEventAge", Math.max(0, clock.now() - event.acceptedAtMs));
     const attempt = await this.#attempt(received, event);
     if (attempt === "function-gone") {
       await received.queue.delete([received.receipt()]);
@@ -191,9 +195,10 @@ export class EventProcessor {
       endedAtMs: this.#options.clock.now(),
     };
     for (const { target, ...body } of await this.#deliveriesOf(outcome)) {
-      await this.#deliver(received, target, body);
+      await this.#deliver(received, { target, qualifier: event.qualifier }, body);
     }
     await queue.delete([receipt()]);
+    if (condition !== "Success") this.#options.metrics.count(meteredOf(fn, event.qualifier), "AsyncEventsDropped");
   }
 
   async #deliveriesOf(outcome: EventOutcome): Promise<Delivery[]> {
@@ -222,48 +227,71 @@ export class EventProcessor {
   }
 
   /** What the target cannot take just now is kept in the function's queue. */
-  async #deliver({ function: fn, queue }: Received, target: string, message: TargetMessage): Promise<void> {
-    const { targets, clock } = this.#options;
+  async #deliver(
+    { function: fn, queue }: Received,
+    { target, qualifier }: { readonly target: string; readonly qualifier: string | undefined },
+    message: TargetMessage,
+  ): Promise<void> {
+    const { clock } = this.#options;
     try {
-      const outcome = await targets.send(fn.scope, target, message);
-      if (outcome.kind === "refused") this.#warnOfLoss(fn, target, outcome.reason);
+      await this.#send(meteredOf(fn, qualifier), target, message);
     } catch (error) {
       const { body, ...rest } = message;
       if (body.byteLength > bodyBytesMax) {
-        this.#warnOfLoss(fn, target, `it is larger than ${bodyBytesMax} bytes`);
+        this.#warnOfLoss(functionArn(fn.scope, fn.name), target, `it is larger than ${bodyBytesMax} bytes`);
         return;
       }
       if (error instanceof UnavailableError && error.reason === "closing") throw error;
-      const delivery: QueuedDelivery = { kind: "delivery", target, ...rest, failedAtMs: clock.now() };
+      const named = qualifier === undefined ? {} : { qualifier };
+      const delivery: QueuedDelivery = { kind: "delivery", target, ...named, ...rest, failedAtMs: clock.now() };
       await queue.send([{ ...messageOf(delivery, body), delayMs: backOffMs(0) }]);
+    }
+  }
+
+  /** What is refused is lost; what fails for now rejects. */
+  async #send(metered: InvokedFunction, target: string, message: TargetMessage): Promise<void> {
+    const { targets, metrics } = this.#options;
+    const failure = message.attributes === undefined ? "DestinationDeliveryFailures" : "DeadLetterErrors";
+    try {
+      const outcome = await targets.send(metered.scope, target, message);
+      if (outcome.kind === "taken") return;
+      metrics.count(metered, failure);
+      this.#warnOfLoss(metered.functionArn, target, outcome.reason);
+    } catch (error) {
+      if (!isClosing(error)) metrics.count(metered, failure);
+      throw error;
     }
   }
 
   async #deliverAgain(received: Received, { target, failedAtMs, ...rest }: QueuedDelivery): Promise<Processed> {
     const { function: fn, queue, message, receipt } = received;
-    const { targets, clock } = this.#options;
+    const { clock } = this.#options;
+    const metered = meteredOf(fn, rest.qualifier);
     const { attributes, traceId } = rest;
     const about = {
       ...(attributes === undefined ? {} : { attributes }),
       ...(traceId === undefined ? {} : { traceId }),
     };
     try {
-      const outcome = await targets.send(fn.scope, target, { body: message.body, ...about });
-      if (outcome.kind === "refused") this.#warnOfLoss(fn, target, outcome.reason);
+      await this.#send(metered, target, { body: message.body, ...about });
     } catch (error) {
       if (clock.now() - failedAtMs <= deliveryAgeMsMax) {
         await queue.changeVisibility(receipt(), backOffMs(message.receiveCount));
         return notTried;
       }
-      this.#warnOfLoss(fn, target, String(error));
+      this.#warnOfLoss(metered.functionArn, target, String(error));
     }
     await queue.delete([receipt()]);
     return notTried;
   }
 
-  #warnOfLoss({ scope, name }: FunctionName, target: string, reason: string): void {
-    this.#options.onWarning(`a record of ${functionArn(scope, name)} could not be sent to ${target}: ${reason}`);
+  #warnOfLoss(arn: string, target: string, reason: string): void {
+    this.#options.onWarning(`a record of ${arn} could not be sent to ${target}: ${reason}`);
   }
+}
+
+function meteredOf({ scope, name }: FunctionName, qualifier: string | undefined): InvokedFunction {
+  return { scope, functionArn: functionArn(scope, name), qualifier };
 }
 
 const zeroReserved: AttemptResponse = {

@@ -6,10 +6,11 @@
  */
 import type { Functions } from "../control-plane/functions/functions.ts";
 import type { Clock } from "../core/clock.ts";
-import { functionsPrefix, type FunctionRecord } from "../core/function-record.ts";
+import { functionArn, functionsPrefix, type FunctionRecord } from "../core/function-record.ts";
 import type { Frontend, InvokeOutcome, InvokeRequest } from "../data-plane/frontend/contract.ts";
 import type { Engine, Queue, RecordChange, Watch } from "../engine/contract.ts";
 import { QueueRemovedError } from "../engine/errors.ts";
+import type { LambdaMetrics } from "../metering/metrics/lambda-metrics.ts";
 import { EventPoller } from "./event-poller.ts";
 import { EventProcessor } from "./event-processor.ts";
 import { EventSettingsDirectory } from "./event-settings.ts";
@@ -28,6 +29,7 @@ export interface EventQueuesOptions {
   readonly frontend: Frontend;
   /** Undefined where there are no SQS-compatible queues. */
   readonly queueTarget?: QueueTarget;
+  readonly metrics: LambdaMetrics;
   readonly clock: Clock;
   /** Makes a fresh UUID. */
   readonly newId: () => string;
@@ -109,6 +111,8 @@ export class EventQueues implements FunctionTarget {
         if (error instanceof QueueRemovedError) continue;
         throw error;
       }
+      const metered = { scope, functionArn: functionArn(scope, name), qualifier };
+      this.#options.metrics.count(metered, "AsyncEventsReceived");
       if (this.#isStarted) poller.arrived();
       return { kind: "accepted" };
     }

@@ -52,6 +52,8 @@ export interface QueuedDelivery {
   readonly kind: "delivery";
   /** The ARN of the destination. */
   readonly target: string;
+  /** Of the event, as its caller named it. */
+  readonly qualifier?: string;
   readonly attributes?: MessageAttributes;
   readonly traceId?: string;
   readonly failedAtMs: number;

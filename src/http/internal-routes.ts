@@ -1,13 +1,14 @@
 /**
  * What Hearth answers beside the AWS services: whether it is ready, and what its own commands ask for. `/_health` and
- * `/_localstack/health` are open, since probes carry no credentials; everything below `/_hearth` is for those who may
- * call the API.
+ * `/_localstack/health` are open, since probes carry no credentials; everything below `/_hearth`, and `/metrics`, is for
+ * those who may call the API; `/metrics` also for those who bear its token, as scrapers cannot sign.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
 import { ApiError, UnavailableError } from "../core/errors.ts";
+import { prometheusContentType } from "../metering/metrics/prometheus-text.ts";
 import type { EnvironmentInfo, PoolInfo, WorkerInfo } from "../worker/contract.ts";
 
 export interface InternalRoutesOptions {
@@ -22,6 +23,10 @@ export interface InternalRoutesOptions {
   readonly backup: () => Promise<Readable>;
   /** The usage records as lines of JSON. */
   readonly usage: () => AsyncIterable<Uint8Array>;
+  /** What Prometheus scrapes. */
+  readonly metrics: () => Promise<string>;
+  /** Whether a request bears the token of scrapers. */
+  readonly isScraper: (request: IncomingMessage) => boolean;
   /** Rejects with an `ApiError` unless the request's signature is good (or none is needed). */
   readonly authenticate: (request: IncomingMessage) => Promise<void>;
   /** Serves the zip behind a link of GetFunction; the link carries its own proof. */
@@ -52,6 +57,18 @@ export function createInternalRoutes(
         const state = options.worker() === undefined ? "starting" : "running";
         const services = Object.fromEntries(options.services.map((name) => [name, state]));
         answerJson(response, 200, { services, edition: "hearth", version: options.version });
+      },
+    ],
+    [
+      "/metrics",
+      async (request, response) => {
+        if (!options.isScraper(request)) await options.authenticate(request);
+        const page = await options.metrics();
+        response.writeHead(200, {
+          "content-type": prometheusContentType,
+          "content-length": Buffer.byteLength(page),
+        });
+        response.end(page);
       },
     ],
     [

@@ -19,7 +19,8 @@ import { CallerRates } from "../aws/lambda/caller-rates.ts";
 import { CodeLinks } from "../aws/lambda/code-links.ts";
 import { createLambdaHandlers } from "../aws/lambda/lambda-handlers.ts";
 import { logsHandlers } from "../aws/logs/logs-service.ts";
-import { iamFacts, lambdaModel, logsModel, sqsFacts, stsModel } from "../aws/models.ts";
+import { cloudwatchFacts, iamFacts, lambdaModel, logsModel, sqsFacts, stsModel } from "../aws/models.ts";
+import type { CloudWatchServices } from "../aws/cloudwatch/metric-reader.ts";
 import type { LazyService, Service } from "../aws/service.ts";
 import type { SqsServices } from "../aws/sqs/queue-access.ts";
 import { createStsHandlers, identityOf } from "../aws/sts/handlers.ts";
@@ -48,6 +49,10 @@ import { openSqliteEngine, type SqliteEngine } from "../engine/sqlite/sqlite-eng
 import { EventQueues } from "../events/event-queues.ts";
 import { SqsTarget } from "../events/sqs-target.ts";
 import { createInternalRoutes } from "../http/internal-routes.ts";
+import { metricsPage } from "../http/metrics-page.ts";
+import { bearsToken } from "../http/scrape-token.ts";
+import { LambdaMetrics } from "../metering/metrics/lambda-metrics.ts";
+import { MetricStore } from "../metering/metrics/metric-store.ts";
 import { UsageLog } from "../metering/usage-log.ts";
 import { openPackageStore } from "../packages/package-store.ts";
 import { PollerFleet } from "../pollers/poller-fleet.ts";
@@ -88,6 +93,8 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
   const variables = new FunctionVariables(keys, { ignoresUnknownKeys: mappings.ignored.has("KMSKeyArn") });
   const logs = new LogStore({ engine, clock, ...config });
   const usage = new UsageLog({ engine, clock });
+  const metrics = new MetricStore({ engine, clock, ...config });
+  const lambdaMetrics = new LambdaMetrics({ store: metrics, clock });
   const functions = new Functions({
     engine,
     packages,
@@ -117,6 +124,7 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
     surroundings: createSurroundings(variables, mappings),
     onLogs: (batch) => logs.append(batch),
     onUsage: (record) => usage.record(record),
+    metrics: lambdaMetrics,
     config,
   });
 
@@ -125,6 +133,7 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
     functions,
     frontend: dataPlane.frontend,
     queueTarget: new SqsTarget(queues),
+    metrics: lambdaMetrics,
     clock,
     newId: randomUUID,
     onWarning: report,
@@ -192,6 +201,7 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
       }),
     },
     await iamService(iam),
+    await cloudwatchService({ metrics, clock }),
     await sqsService({ queues, identify: (context) => identityOf({ iam, roleOf }, context) }),
   ];
   const authenticator = new Authenticator(auth, clock, sessions);
@@ -203,6 +213,15 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
     environments: async () => ({ environments: await dataPlane.environments(), pools: await dataPlane.pools() }),
     backup: () => backupStream(engine, instance),
     usage: () => usage.lines(),
+    metrics: async () =>
+      metricsPage({
+        version,
+        sets: metrics.sets(),
+        inFlight: lambdaMetrics.inFlight(),
+        environments: await dataPlane.environments(),
+        pools: await dataPlane.pools(),
+      }),
+    isScraper: (request) => bearsToken(request, config.metricsToken),
     authenticate: (request) => authenticateInternal(authenticator, request),
     code: (request, response) => codeLinks.serve(request, response),
   });
@@ -227,6 +246,7 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
   giveToFront(instance.packagesDirectory);
   dropRoot(instance);
 
+  await metrics.start();
   await queues.start();
   await functions.start();
   await eventSourceMappings.start();
@@ -244,7 +264,7 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
       await queues.close();
       await dataPlane.close();
       workers.close();
-      await Promise.all([logs.close(), usage.close()]);
+      await Promise.all([logs.close(), usage.close(), metrics.close()]);
       await engine.close();
     },
   };
@@ -257,6 +277,16 @@ function iamService(iam: Iam): Promise<Service | LazyService> {
       import("../aws/iam/iam-service.ts"),
     ]);
     return { model: await iamModel(), handlers: iamHandlers({ iam }) };
+  });
+}
+
+function cloudwatchService(dependencies: CloudWatchServices): Promise<Service | LazyService> {
+  return lazily(cloudwatchFacts, async () => {
+    const [{ cloudwatchModel }, { cloudwatchHandlers }] = await Promise.all([
+      import("../aws/cloudwatch/cloudwatch-model.ts"),
+      import("../aws/cloudwatch/cloudwatch-service.ts"),
+    ]);
+    return { model: await cloudwatchModel(), handlers: cloudwatchHandlers(dependencies) };
   });
 }
 

@@ -10,6 +10,8 @@ import { openDataPlane, type DataPlane } from "../../src/data-plane/data-plane.t
 import type { InvokeOutcome } from "../../src/data-plane/frontend/contract.ts";
 import { createMemoryEngine } from "../../src/engine/memory/memory-engine.ts";
 import type { Engine } from "../../src/engine/contract.ts";
+import { LambdaMetrics } from "../../src/metering/metrics/lambda-metrics.ts";
+import { MetricStore } from "../../src/metering/metrics/metric-store.ts";
 import type { UsageRecord } from "../../src/metering/usage-record.ts";
 import { FakeDriver } from "../../src/sandbox/fake/fake-driver.ts";
 import type { FakeProcess } from "../../src/sandbox/fake/scripted-process.ts";
@@ -59,6 +61,7 @@ async function open(): Promise<World> {
     surroundings: () => ({ environment: {} }),
     onLogs: () => undefined,
     onUsage: (record) => usage.push(record),
+    metrics: new LambdaMetrics({ store: new MetricStore({ engine, clock, metricsBytesMax: 1_048_576 }), clock }),
     config: {
       accountConcurrency: 1000,
       requestsPerConcurrency: 10,

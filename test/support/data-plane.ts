@@ -16,6 +16,8 @@ import type { InvokeOutcome, InvokeRequest } from "../../src/data-plane/frontend
 import type { AttachedWorker } from "../../src/data-plane/placement/worker-fleet.ts";
 import type { Engine } from "../../src/engine/contract.ts";
 import { createMemoryEngine } from "../../src/engine/memory/memory-engine.ts";
+import { LambdaMetrics } from "../../src/metering/metrics/lambda-metrics.ts";
+import { MetricStore } from "../../src/metering/metrics/metric-store.ts";
 import type { UsageRecord } from "../../src/metering/usage-record.ts";
 import type { RuntimePack } from "../../src/runtimes/contract.ts";
 import type { LogBatch } from "../../src/worker/contract.ts";
@@ -91,6 +93,7 @@ export class DataPlaneWorld {
   readonly clock = new ManualClock();
   readonly engine: Engine = createMemoryEngine({ clock: this.clock, random: () => 0.5 });
   readonly usage: UsageRecord[] = [];
+  readonly metrics = new MetricStore({ engine: this.engine, clock: this.clock, metricsBytesMax: 1_048_576 });
   readonly logs: LogBatch[] = [];
   readonly workers: FakeWorker[] = [];
   #dataPlane: DataPlane | undefined;
@@ -116,6 +119,7 @@ export class DataPlaneWorld {
       surroundings: createSurroundings(variables, options.mappings ?? noMappings),
       onLogs: (batch) => world.logs.push(batch),
       onUsage: (usage) => world.usage.push(usage),
+      metrics: new LambdaMetrics({ store: world.metrics, clock: world.clock }),
       config: {
         accountConcurrency: 1000,
         requestsPerConcurrency: 10,

@@ -11,6 +11,8 @@ import type { Engine, Queue } from "../../src/engine/contract.ts";
 import { createMemoryEngine } from "../../src/engine/memory/memory-engine.ts";
 import { EventQueues, type EventAnswer, type EventRequest } from "../../src/events/event-queues.ts";
 import type { QueueTarget, TargetMessage } from "../../src/events/event-targets.ts";
+import { LambdaMetrics } from "../../src/metering/metrics/lambda-metrics.ts";
+import { MetricStore } from "../../src/metering/metrics/metric-store.ts";
 import { configurationOf, scope, settle } from "./data-plane.ts";
 
 type Answer = InvokeOutcome | Error | Promise<InvokeOutcome>;
@@ -28,6 +30,7 @@ export class EventsBench implements AsyncDisposable {
   /** What SQS was sent. */
   readonly sent: Sent[] = [];
   readonly warnings: string[] = [];
+  readonly metrics = new MetricStore({ engine: this.engine, clock: this.clock, metricsBytesMax: 1_048_576 });
   /** What the frontend answers. */
   answer: (request: InvokeRequest) => Answer = () => succeeded();
   /** What SQS answers; throws when it cannot now. */
@@ -130,6 +133,7 @@ export class EventsBench implements AsyncDisposable {
           return outcome;
         },
       },
+      metrics: new LambdaMetrics({ store: this.metrics, clock: this.clock }),
       clock: this.clock,
       newId: () => `00000000-0000-4000-9000-${String(++this.#ids).padStart(12, "0")}`,
       onWarning: (message) => this.warnings.push(message),

@@ -22,6 +22,8 @@ import { Functions } from "../../src/control-plane/functions/functions.ts";
 import { FunctionPolicies } from "../../src/control-plane/policies/function-policies.ts";
 import { RuntimeManagement } from "../../src/control-plane/runtime-management/runtime-management.ts";
 import { EventQueues } from "../../src/events/event-queues.ts";
+import { LambdaMetrics } from "../../src/metering/metrics/lambda-metrics.ts";
+import { MetricStore } from "../../src/metering/metrics/metric-store.ts";
 import type { Frontend, InvokeOutcome, InvokeRequest } from "../../src/data-plane/frontend/contract.ts";
 import type { ProvisioningStatus } from "../../src/data-plane/scaling/contract.ts";
 import type { Engine } from "../../src/engine/contract.ts";
@@ -136,6 +138,10 @@ export class LambdaBench implements AsyncDisposable {
       engine: this.engine,
       functions: this.functions,
       frontend,
+      metrics: new LambdaMetrics({
+        store: new MetricStore({ engine: this.engine, clock, metricsBytesMax: 1_048_576 }),
+        clock,
+      }),
       clock,
       newId,
       onWarning: (message) => this.warnings.push(message),

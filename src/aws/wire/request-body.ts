@@ -82,19 +82,23 @@ function discard(request: IncomingMessage): void {
   });
 }
 
-/**
- * Undoes `Content-Encoding: gzip`, which log shippers use. A body that is the value of one blob is left as it came, as
- * AWS does: its encoding is the function's business.
- */
-export async function decompress(body: Buffer, encoding: string | undefined, operation: Operation): Promise<Buffer> {
-  if (encoding === undefined || encoding === "" || encoding === "identity") return body;
-  const isOneBlob = operation.input.members.some(({ traits, shape }) => traits["httpPayload"] && shape.kind === "blob");
-  if (isOneBlob) return body;
+/** Whether a body is the value of one blob. */
+export function hasBlobBody({ input }: Operation): boolean {
+  return input.members.some(({ traits, shape }) => traits["httpPayload"] && shape.kind === "blob");
+}
+
+/** Undoes `Content-Encoding: gzip`, which log shippers and clients that put metrics use. */
+export async function decompress(
+  body: Buffer,
+  encoding: string,
+  { bound, operation }: Pick<BodyRules, "bound" | "operation">,
+): Promise<Buffer> {
+  if (encoding === "" || encoding === "identity") return body;
   if (encoding !== "gzip") throw new SerializationError(`Content-Encoding ${encoding.slice(0, 100)} is not supported`);
   try {
-    return await gunzip(body, { maxOutputLength: operation.bound.bytes });
+    return await gunzip(body, { maxOutputLength: bound.bytes });
   } catch (error) {
-    if (error instanceof RangeError) throw tooLarge(operation.bound, operation.name);
+    if (error instanceof RangeError) throw tooLarge(bound, operation);
     throw new SerializationError("The body is not valid gzip", { isMalformed: true });
   }
 }

@@ -19,6 +19,7 @@ import { EnvironmentRegistry, type EnvironmentIdentity } from "./environment-reg
 import { EnvironmentStarter, type StarterOptions } from "./environment-starter.ts";
 import { EnvironmentTable, type Acquired, type TableActions } from "./environment-table.ts";
 import { Environment } from "./environment.ts";
+import { IdleMeter } from "./idle-meter.ts";
 import { EnvironmentKeeper } from "./keeper.ts";
 
 export interface AssignmentOptions extends StarterOptions {
@@ -38,6 +39,7 @@ export class Assignment {
   readonly #fleet: WorkerFleet<Environment>;
   readonly #registry: EnvironmentRegistry;
   readonly #keeper: EnvironmentKeeper;
+  readonly #idleMeter: IdleMeter;
   readonly #starter: EnvironmentStarter;
   readonly #actions: TableActions;
   readonly #onFleetChange: () => void;
@@ -62,7 +64,8 @@ export class Assignment {
       policy: options.keepAlive,
       hasRoom: (table, newcomer) => this.#hasRoom(table, newcomer),
     });
-    this.#registry = new EnvironmentRegistry({ ...options, keeper: this.#keeper });
+    this.#idleMeter = new IdleMeter(options);
+    this.#registry = new EnvironmentRegistry({ ...options, keeper: this.#keeper, idleMeter: this.#idleMeter });
     this.#starter = new EnvironmentStarter(options, this.#fleet, this.#registry, this.#keeper);
     const { clock, scalingRate } = options;
     this.#actions = {
@@ -80,6 +83,7 @@ export class Assignment {
     const table = this.#find(configuration) ?? this.#open(scope, configuration);
     const acquired = table.acquire();
     if (!(acquired instanceof Environment)) return this.#awaited(table, acquired);
+    this.#idleMeter.ended(acquired);
     if (!acquired.isProvisioned) {
       acquired.isCountedBusy = true;
       this.#keeper.arrived(table);

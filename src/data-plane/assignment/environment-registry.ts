@@ -4,9 +4,11 @@
  */
 import type { Clock } from "../../core/clock.ts";
 import type { Scope } from "../../core/identity.ts";
+import type { LambdaMetrics } from "../../metering/metrics/lambda-metrics.ts";
 import type { EnvironmentCredentials, EnvironmentId } from "../../worker/contract.ts";
 import type { WorkerNode } from "../placement/worker-node.ts";
 import type { Environment } from "./environment.ts";
+import type { IdleMeter } from "./idle-meter.ts";
 import type { EnvironmentKeeper } from "./keeper.ts";
 
 /** Who a request from inside a sandbox comes from, and what it must be signed with. */
@@ -20,6 +22,8 @@ export interface EnvironmentIdentity extends Scope, EnvironmentCredentials {
 export class EnvironmentRegistry {
   readonly #clock: Clock;
   readonly #keeper: EnvironmentKeeper;
+  readonly #metrics: LambdaMetrics;
+  readonly #idleMeter: IdleMeter;
   readonly #environmentLifeMsMax: number;
   readonly #byId = new Map<EnvironmentId, Environment>();
   readonly #byAccessKey = new Map<string, Environment>();
@@ -28,10 +32,14 @@ export class EnvironmentRegistry {
   constructor(options: {
     readonly clock: Clock;
     readonly keeper: EnvironmentKeeper;
+    readonly metrics: LambdaMetrics;
+    readonly idleMeter: IdleMeter;
     readonly environmentLifeMsMax: number;
   }) {
     this.#clock = options.clock;
     this.#keeper = options.keeper;
+    this.#metrics = options.metrics;
+    this.#idleMeter = options.idleMeter;
     this.#environmentLifeMsMax = options.environmentLifeMsMax;
   }
 
@@ -59,6 +67,7 @@ export class EnvironmentRegistry {
   /** Starts to count its idle time. */
   becameIdle(environment: Environment): void {
     environment.idleSinceMs = this.#clock.monotonicMs();
+    this.#idleMeter.began(environment);
     if (!environment.isProvisioned) this.#keeper.becameIdle(environment);
     const endsAtMs = this.#endsAtMs(environment);
     // A timer that is under way finds the later end when it fires: going idle seldom costs a timer.
@@ -74,6 +83,7 @@ export class EnvironmentRegistry {
   /** Has it destroyed by its worker; its memory and its credentials are free afterwards. Never rejects. */
   destroy(environment: Environment): Promise<void> {
     environment.expiry?.timer.cancel();
+    this.#idleMeter.ended(environment);
     this.#keeper.gone(environment, "released");
     const destroying = environment.node.worker
       .destroyEnvironment(environment.id)
@@ -93,6 +103,7 @@ export class EnvironmentRegistry {
     environment.expiry?.timer.cancel();
     this.forget(environment);
     environment.table.remove(environment);
+    this.#idleMeter.ended(environment);
     this.#keeper.gone(environment, "released");
   }
 
@@ -106,7 +117,9 @@ export class EnvironmentRegistry {
    * are free. What is provisioned stays.
    */
   async evict(node: WorkerNode<Environment>, neededMiB: number): Promise<void> {
-    await Promise.all(this.#keeper.victims(node.evictable(), neededMiB).map((each) => this.#end(each, "evicted")));
+    const victims = this.#keeper.victims(node.evictable(), neededMiB);
+    for (const { spec } of victims) this.#metrics.ended(spec, "Evictions");
+    await Promise.all(victims.map((each) => this.#end(each, "evicted")));
   }
 
   /** Takes every idle environment from a worker. */
@@ -131,8 +144,10 @@ export class EnvironmentRegistry {
       environment.expiry = undefined;
       if (environment.state !== "idle") return;
       const endsAtMs = this.#endsAtMs(environment);
-      if (this.isSpent(environment) || endsAtMs <= this.#clock.monotonicMs()) void this.#end(environment, "released");
-      else this.#armExpiry(environment, endsAtMs);
+      if (this.isSpent(environment) || endsAtMs <= this.#clock.monotonicMs()) {
+        this.#metrics.ended(environment.spec, "Expirations");
+        void this.#end(environment, "released");
+      } else this.#armExpiry(environment, endsAtMs);
     });
     environment.expiry = { timer, atMs };
   }

@@ -5,6 +5,7 @@
 import type { Clock } from "../../core/clock.ts";
 import { refusalBehind, UnavailableError } from "../../core/errors.ts";
 import type { FunctionConfiguration } from "../../core/function-record.ts";
+import type { LambdaMetrics } from "../../metering/metrics/lambda-metrics.ts";
 import type { WorkerFleet } from "../placement/worker-fleet.ts";
 import type { WorkerNode } from "../placement/worker-node.ts";
 import type { RandomBytes } from "./credentials.ts";
@@ -26,6 +27,7 @@ export interface StarterOptions {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly planner: LaunchPlanner;
+  readonly metrics: LambdaMetrics;
   /** Called for every start on demand. */
   readonly onColdStart: (configuration: FunctionConfiguration) => void;
 }
@@ -125,6 +127,7 @@ export class EnvironmentStarter {
       const ready = await node.worker.createEnvironment(spec);
       if (hasEnded(environment)) throw new UnavailableError("worker-gone", "It ended as soon as it had started.");
       environment.phases = ready.phases;
+      this.#options.metrics.environmentStarted(spec, ready.phases);
       environment.initialized = ready.initialized;
       environment.startMs = this.#clock.monotonicMs() - createdAtMs;
       return environment;

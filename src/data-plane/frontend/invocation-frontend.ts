@@ -5,6 +5,7 @@
 import type { Clock } from "../../core/clock.ts";
 import { UnavailableError } from "../../core/errors.ts";
 import { functionArn, type FunctionConfiguration } from "../../core/function-record.ts";
+import type { InvokedFunction, LambdaMetrics, MeteredInvocation } from "../../metering/metrics/lambda-metrics.ts";
 import type { UsageRecord } from "../../metering/usage-record.ts";
 import type { InvocationHandle, InvocationReport } from "../../worker/contract.ts";
 import type { Assignment } from "../assignment/assignment.ts";
@@ -31,6 +32,7 @@ export interface FrontendOptions {
   readonly draw: () => number;
   /** Takes a record of every invocation that ran; called after its report, off the caller's path. */
   readonly onUsage: (usage: UsageRecord) => void;
+  readonly metrics: LambdaMetrics;
 }
 
 export class InvocationFrontend implements Frontend {
@@ -43,6 +45,7 @@ export class InvocationFrontend implements Frontend {
   /** Hashed once; forgotten with the configuration. */
   readonly #lineageIds = new WeakMap<FunctionConfiguration, LineageId>();
   readonly #onUsage: (usage: UsageRecord) => void;
+  readonly #metrics: LambdaMetrics;
 
   constructor(options: FrontendOptions) {
     this.#clock = options.clock;
@@ -52,6 +55,7 @@ export class InvocationFrontend implements Frontend {
     this.#draw = options.draw;
     this.#traces = new TraceHeaders(options.draw);
     this.#onUsage = options.onUsage;
+    this.#metrics = options.metrics;
   }
 
   check(request: Pick<InvokeRequest, "scope" | "functionName" | "qualifier">): InvokeOutcome | { readonly kind: "ok" } {
@@ -72,11 +76,16 @@ export class InvocationFrontend implements Frontend {
 
     const { functionArn: arn, version } = resolution.configuration;
     const lineage = this.#lineageOf(resolution.configuration, request.traceId);
-    if (lineage.isLoop && !this.#directory.allowsLoops(arn)) return { kind: "recursive", message: recursionMessage };
+    const metered = { scope, functionArn: arn, qualifier: request.qualifier };
+    if (lineage.isLoop && !this.#directory.allowsLoops(arn)) {
+      this.#metrics.count(metered, "RecursiveInvocationsDropped");
+      return { kind: "recursive", message: recursionMessage };
+    }
     const admission = this.#counting.admit(scope, arn, version, receivedMs, request.isEvent);
-    if (!admission.admitted) return throttled(admission.reason, admission.retryAfterMs);
+    if (!admission.admitted) return this.#throttled(metered, admission.reason, admission.retryAfterMs);
     // Returned as soon as the function has answered: a caller that calls again at once finds its place free.
     using _lease = admission.lease;
+    using invocation = this.#metrics.begin(metered);
 
     let { configuration } = resolution;
     for (let offer = 1; ; offer++) {
@@ -87,7 +96,7 @@ export class InvocationFrontend implements Frontend {
         hasWaited = acquired instanceof Promise;
         const offered = acquired instanceof Promise ? await acquired : acquired;
         if (!(offered instanceof Environment)) {
-          return throttled("FunctionInvocationRateLimitExceeded", offered.retryAfterMs);
+          return this.#throttled(metered, "FunctionInvocationRateLimitExceeded", offered.retryAfterMs);
         }
         environment = offered;
       } catch (error) {
@@ -96,8 +105,9 @@ export class InvocationFrontend implements Frontend {
         ({ configuration } = successor);
         continue;
       }
+      invocation.assigned(environment, environment.table.provisioned.size);
       const start = startInfoOf(environment, hasWaited, this.#clock.monotonicMs() - receivedMs);
-      const handle = this.#run(request, configuration, environment, start, lineage);
+      const handle = this.#run(request, configuration, environment, start, lineage, invocation);
       try {
         const response = await handle.response;
         return { kind: "executed", executedVersion: configuration.version, response, start, report: handle.report };
@@ -105,6 +115,12 @@ export class InvocationFrontend implements Frontend {
         if (!ranNothing(error) || offer >= offersMax) throw error;
       }
     }
+  }
+
+  /** SDKs wait as they think fit; what else obeys `Retry-After` is told whole seconds. */
+  #throttled(metered: InvokedFunction, reason: ThrottleReason, retryAfterMs: number): InvokeOutcome {
+    this.#metrics.throttled(metered, reason);
+    return { kind: "throttled", reason, retryAfterSeconds: Math.max(1, Math.ceil(retryAfterMs / 1000)) };
   }
 
   #lineageOf(configuration: FunctionConfiguration, traceId: string | undefined): Lineage {
@@ -122,6 +138,7 @@ export class InvocationFrontend implements Frontend {
     environment: Environment,
     start: StartInfo,
     lineage: Lineage,
+    metered: MeteredInvocation,
   ): InvocationHandle {
     const { scope, functionName, qualifier } = request;
     const startedAtMs = this.#clock.now();
@@ -136,17 +153,15 @@ export class InvocationFrontend implements Frontend {
       ...(request.clientContext !== undefined && { clientContext: request.clientContext }),
     });
     handle.report.then(
-      (report) => this.#onUsage(usageOf(request, configuration, start, report, startedAtMs)),
+      (report) => {
+        metered.reported(configuration.version, start, report);
+        return this.#onUsage(usageOf(request, configuration, start, report, startedAtMs));
+      },
       // Nothing ran, or the worker was lost and nobody knows what was used; the caller is told.
       () => undefined,
     );
     return handle;
   }
-}
-
-/** SDKs wait as they think fit; what else obeys `Retry-After` is told whole seconds. */
-function throttled(reason: ThrottleReason, retryAfterMs: number): InvokeOutcome {
-  return { kind: "throttled", reason, retryAfterSeconds: Math.max(1, Math.ceil(retryAfterMs / 1000)) };
 }
 
 /** A function may change, or go, while a request waits: then what it is now decides. Else throws the error again. */
