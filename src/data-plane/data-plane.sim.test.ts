@@ -9,7 +9,7 @@ import fc from "fast-check";
 import { keepAlivePolicyNames } from "../config/keep-alive.ts";
 import { UnavailableError } from "../core/errors.ts";
 import { configurationOf, DataPlaneWorld, settle } from "../../test/support/data-plane.ts";
-import { environmentWaitMsMax } from "./assignment/environment-table.ts";
+import { environmentWaitMsMax } from "./assignment/waiting-line.ts";
 
 const functions = 100;
 const accountConcurrency = 12;

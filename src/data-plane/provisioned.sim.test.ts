@@ -15,7 +15,7 @@ import {
   type ProvisionedConcurrencyRecord,
 } from "../core/function-record.ts";
 import { configurationOf, DataPlaneWorld, scope, settle } from "../../test/support/data-plane.ts";
-import { environmentWaitMsMax } from "./assignment/environment-table.ts";
+import { environmentWaitMsMax } from "./assignment/waiting-line.ts";
 import { sharesOf } from "./scaling/provisioning-plan.ts";
 
 const accountConcurrency = 10;

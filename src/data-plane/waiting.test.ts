@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { UnavailableError } from "../core/errors.ts";
 import { configurationOf, DataPlaneWorld, executed, settle } from "../../test/support/data-plane.ts";
-import { environmentWaitMsMax, settleGraceMsMax, settleGraceMsMin } from "./assignment/environment-table.ts";
+import { settleGraceMsMax, settleGraceMsMin } from "./assignment/environment-table.ts";
+import { environmentWaitMsMax } from "./assignment/waiting-line.ts";
 
 test("the most recently used idle environment goes first", async () => {
   const world = await DataPlaneWorld.open({ behaviour: { handlerMs: () => 10 } });

@@ -17,10 +17,11 @@ import type { IdleEnvironment, KeepAlivePolicy } from "../scaling/keep-alive/con
 import type { ProvisionOutcome } from "../scaling/provisioner.ts";
 import { EnvironmentRegistry, type EnvironmentIdentity } from "./environment-registry.ts";
 import { EnvironmentStarter, type StarterOptions } from "./environment-starter.ts";
-import { EnvironmentTable, type Acquired, type TableActions } from "./environment-table.ts";
+import { EnvironmentTable, type TableActions } from "./environment-table.ts";
 import { Environment } from "./environment.ts";
 import { IdleMeter } from "./idle-meter.ts";
 import { EnvironmentKeeper } from "./keeper.ts";
+import type { Acquired } from "./waiting-line.ts";
 
 export interface AssignmentOptions extends StarterOptions {
   readonly keepAlive: KeepAlivePolicy;

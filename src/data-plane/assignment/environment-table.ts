@@ -14,11 +14,12 @@
  * It decides only. Starting and destroying is done by the `TableActions` it was given.
  */
 import type { Clock, Timer } from "../../core/clock.ts";
-import { UnavailableError } from "../../core/errors.ts";
+import type { UnavailableError } from "../../core/errors.ts";
 import type { FunctionConfiguration } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
 import type { KeptFunction } from "../scaling/keep-alive/contract.ts";
 import type { Environment } from "./environment.ts";
+import { WaitingLine, type Acquired } from "./waiting-line.ts";
 
 export interface TableActions {
   /** Takes the right to start one more environment: 0 when it was there, else the time in ms until it may be. */
@@ -38,23 +39,6 @@ export interface TableActions {
   provisionedChanged(table: EnvironmentTable, endedAfterMs?: number): void;
 }
 
-/** There is no environment, and none may be started yet. */
-export interface ScalingRefusal {
-  readonly retryAfterMs: number;
-}
-
-export type Acquired = Environment | ScalingRefusal;
-
-interface Waiter {
-  readonly sinceMs: number;
-  readonly resolve: (acquired: Acquired) => void;
-  readonly reject: (error: Error) => void;
-  readonly timer: Timer;
-}
-
-/** A timer that fires a rounding error early has fired: it must not be set again for no time at all. */
-const timerSlackMs = 0.001;
-
 /**
  * How long a request waits for an environment that has answered and is about to be free, before another one is
  * started: as long as a start has taken of late, within these bounds. Who waits that long has lost at most as much
@@ -64,12 +48,6 @@ export const settleGraceMsMin = 5;
 export const settleGraceMsMax = 1000;
 /** Weight of the newest start in the running mean. */
 const startWeight = 0.25;
-
-/**
- * Longest wait for an environment: the 10 s of an init phase, the start of a sandbox on a loaded machine, and a worker
- * that had to be replaced meanwhile.
- */
-export const environmentWaitMsMax = 60_000;
 
 export class EnvironmentTable {
   readonly scope: Scope;
@@ -86,8 +64,7 @@ export class EnvironmentTable {
   #provisionedMax = 0;
   /** Those of the others that have started and are alive. */
   readonly #onDemand = new Set<Environment>();
-  /** In the order of arrival. */
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters: WaitingLine;
   #starting = 0;
   #settling = 0;
   /** Running mean of how long starts take. */
@@ -103,12 +80,20 @@ export class EnvironmentTable {
     this.kept = { id: `${functionArn}:${version}/${memoryMiB}`, memoryMiB };
     this.#clock = clock;
     this.#actions = actions;
+    this.#waiters = new WaitingLine(clock, () => {
+      this.#grace?.cancel();
+      this.#grace = undefined;
+    });
   }
 
   /** The environment is the caller's until it is `settled` or removed. Rejects with `UnavailableError`. */
   acquire(): Environment | Promise<Acquired> {
     const environment = this.#idleProvisioned.pop() ?? this.#idle.pop();
-    if (environment === undefined) return this.#wait();
+    if (environment === undefined) {
+      const waiting = this.#waiters.join();
+      this.#supply();
+      return waiting;
+    }
     environment.state = "busy";
     return environment;
   }
@@ -170,9 +155,7 @@ export class EnvironmentTable {
   /** Whoever has waited longest is told, unless enough other starts are under way. */
   startFailed(error: UnavailableError): void {
     this.#starting--;
-    if (this.#waiters.size <= this.#starting + this.#settling) return;
-    const [longest] = this.#waiters;
-    if (longest !== undefined) this.#dismiss(longest, error);
+    if (this.#waiters.size > this.#starting + this.#settling) this.#waiters.failLongest(error);
   }
 
   /** The invocation is answered; the environment will be free in a moment. */
@@ -208,42 +191,7 @@ export class EnvironmentTable {
   /** `drain`, and whoever waits is turned away. */
   close(error: UnavailableError): void {
     this.drain();
-    for (const waiter of this.#waiters) this.#dismiss(waiter, error);
-  }
-
-  #wait(): Promise<Acquired> {
-    const { promise, resolve, reject } = Promise.withResolvers<Acquired>();
-    const timer = this.#clock.after(environmentWaitMsMax, () => {
-      this.#dismiss(
-        waiter,
-        new UnavailableError("no-capacity", `No execution environment was ready within ${environmentWaitMsMax} ms.`),
-      );
-    });
-    const waiter: Waiter = { sinceMs: this.#clock.monotonicMs(), resolve, reject, timer };
-    this.#waiters.add(waiter);
-    this.#supply();
-    return promise;
-  }
-
-  #refuseLatest(count: number, retryAfterMs: number): void {
-    if (count <= 0) return;
-    for (const waiter of [...this.#waiters].slice(-count)) {
-      this.#forget(waiter);
-      waiter.resolve({ retryAfterMs });
-    }
-  }
-
-  #dismiss(waiter: Waiter, error: Error): void {
-    this.#forget(waiter);
-    waiter.reject(error);
-  }
-
-  #forget(waiter: Waiter): void {
-    this.#waiters.delete(waiter);
-    waiter.timer.cancel();
-    if (this.#waiters.size > 0) return;
-    this.#grace?.cancel();
-    this.#grace = undefined;
+    this.#waiters.failAll(error);
   }
 
   #offer(environment: Environment): void {
@@ -253,11 +201,8 @@ export class EnvironmentTable {
       this.#supply();
       return;
     }
-    const [longest] = this.#waiters;
-    if (longest !== undefined) {
+    if (this.#waiters.serve(environment)) {
       environment.state = "busy";
-      this.#forget(longest);
-      longest.resolve(environment);
       return;
     }
     if (this.#draining || (environment.isProvisioned && this.#surplus().includes(environment))) {
@@ -307,27 +252,18 @@ export class EnvironmentTable {
   /** Starts what the waiters need: those beyond the environments about to be free, and those who have waited for one. */
   #supply(): void {
     const graceMs = Math.min(settleGraceMsMax, Math.max(settleGraceMsMin, this.#startMs ?? 0));
-    const nowMs = this.#clock.monotonicMs();
-    let impatient = 0;
-    let nextAtMs: number | undefined;
-    for (const { sinceMs } of this.#waiters) {
-      if (sinceMs + graceMs > nowMs + timerSlackMs) {
-        nextAtMs = sinceMs + graceMs;
-        break;
-      }
-      impatient++;
-    }
+    const { count: impatient, nextInMs } = this.#waiters.waitedFor(graceMs);
     const wanted = Math.max(this.#waiters.size - this.#settling, impatient);
     while (this.#starting < wanted) {
       const retryAfterMs = this.#actions.mayStart(this);
       if (retryAfterMs > 0) {
-        this.#refuseLatest(this.#waiters.size - this.#settling - this.#starting, retryAfterMs);
+        this.#waiters.refuseLatest(this.#waiters.size - this.#settling - this.#starting, retryAfterMs);
         break;
       }
       this.#start();
     }
-    if (nextAtMs === undefined || this.#waiters.size <= this.#starting || this.#grace !== undefined) return;
-    this.#grace = this.#clock.after(nextAtMs - nowMs, () => {
+    if (nextInMs === undefined || this.#waiters.size <= this.#starting || this.#grace !== undefined) return;
+    this.#grace = this.#clock.after(nextInMs, () => {
       this.#grace = undefined;
       this.#supply();
     });
