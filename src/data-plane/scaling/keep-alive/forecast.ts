@@ -106,7 +106,12 @@ export class Forecast implements KeepAlivePolicy {
     let keptUntilMs = atMs;
     if (level.history.lastMinute < minute) keptUntilMs = this.#within(memory, level, minute, keptUntilMs);
     else keptUntilMs += this.#waitMs(memory, level, idleSinceMs, atMs, endMs - atMs);
-    return this.#within(memory, level, minute + 1, keptUntilMs);
+    const untilMs = this.#within(memory, level, minute + 1, keptUntilMs);
+    if (untilMs > atMs || level.threshold === 1) return untilMs;
+    // Those wanted together are wanted within seconds, too soon to be started one after the other: they are kept until
+    // then if that costs no more than their starts.
+    const nextMs = this.#worthStartingMs(memory, level, minute + 1);
+    return nextMs !== undefined && this.#bridges(memory, nextMs - atMs) ? nextMs : untilMs;
   }
 
   outlook(kept: KeptFunction, count: number, nowMs: number): Outlook {
