@@ -213,7 +213,7 @@ function addSimulate(
     )
     .option("--instant", "invocations and starts take no time", false)
     .option("--seed <number>", "of what is drawn", parseCount, 1)
-    .option("--part <n/of>", "only every so-manieth function, from the nth on: 1/3", parsePart)
+    .option("--part <n/of>", "only one part of the functions: 1/3, 2/3 or 3/3", parsePart)
     .option("--chart <file>", "also draw cold starts against idle memory (SVG)")
     .action(async (path: string | undefined, flags: SimulateFlags) => {
       const { defaultContenders, simulate } = await import("./commands/simulate.ts");
