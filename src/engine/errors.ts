@@ -18,3 +18,11 @@ export class DataDirectoryError extends Error {
     this.name = "DataDirectoryError";
   }
 }
+
+/** Another process has the data directory open. */
+export class DirectoryInUseError extends DataDirectoryError {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "DirectoryInUseError";
+  }
+}

@@ -65,13 +65,17 @@ import { version } from "../config/version.ts";
 import { instanceOf, type Instance } from "./instance.ts";
 import { becomeFrontUser, blockingDirectory, giveToFront } from "./privileges.ts";
 import { report, runRole } from "./role.ts";
+import { openAfterFormer } from "./succession.ts";
 import { WorkerLink } from "./worker-link.ts";
 
 export function runFront(): Promise<void> {
   return runRole(startFront);
 }
 
-async function startFront(config: Config): Promise<{ readonly detail: string; stop(): Promise<void> }> {
+async function startFront(
+  config: Config,
+  stopping: AbortSignal,
+): Promise<{ readonly detail: string; stop(): Promise<void> }> {
   mkdirSync(config.dataDir, { recursive: true });
   const instance = instanceOf(config.dataDir);
   for (const directory of [instance.stateDirectory, instance.packagesDirectory]) {
@@ -81,7 +85,7 @@ async function startFront(config: Config): Promise<{ readonly detail: string; st
   mkdirSync(instance.runDirectory, { recursive: true, mode: 0o711 });
   const clock = systemClock;
 
-  const engine = await openSqliteEngine({ directory: instance.stateDirectory, clock });
+  const engine = await openAfterFormer(() => openSqliteEngine({ directory: instance.stateDirectory, clock }), stopping);
   const packages = await openPackageStore(instance.packagesDirectory, { clock });
   const registry = new RuntimeRegistry(instance.stateDirectory);
   const runtimes = {

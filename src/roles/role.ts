@@ -1,6 +1,7 @@
 /** What the two roles have in common: their configuration, their channel to the supervisor, and how they end. */
 import type { Config } from "../config/settings.ts";
 
+import { orphanPatienceMs } from "./succession.ts";
 import type { RoleMessage } from "./supervisor.ts";
 
 /** The configuration as the supervisor parsed it. */
@@ -25,20 +26,23 @@ export function report(text: string): void {
 
 /**
  * Runs a role until the supervisor ends it. `start` returns how to stop; what it throws is told to the supervisor in
- * words. A supervisor that is gone (even by `kill -9`) ends its roles.
+ * words. A supervisor that is gone (even by `kill -9`) ends its roles, soon.
  */
 export async function runRole(
-  start: (config: Config) => Promise<{ readonly detail: string; stop(): Promise<void> }>,
+  start: (config: Config, stopping: AbortSignal) => Promise<{ readonly detail: string; stop(): Promise<void> }>,
 ): Promise<void> {
   // Signals often reach the whole group (Ctrl-C, systemd, timeout); only the supervisor decides who stops when.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined);
-  const asked = new Promise<void>((resolve) => {
-    process.once("message", () => resolve());
-    process.once("disconnect", () => resolve());
+  const stopping = new AbortController();
+  const asked = new Promise<void>((resolve) => stopping.signal.addEventListener("abort", () => resolve()));
+  process.once("message", () => stopping.abort());
+  process.once("disconnect", () => {
+    setTimeout(() => process.exit(1), orphanPatienceMs).unref();
+    stopping.abort();
   });
   let role: Awaited<ReturnType<typeof start>>;
   try {
-    role = await start(inheritedConfig());
+    role = await start(inheritedConfig(), stopping.signal);
   } catch (error) {
     await tellSupervisor({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
     // What was opened before it failed would keep this process alive: threads, servers.

@@ -2,15 +2,13 @@
  * The worker's process: opens what sandboxes are made from, clears away what a crashed run left, and serves the worker
  * contract on its socket.
  */
-import { mkdirSync, openSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
-import { join } from "node:path";
 
 import { listOf } from "../config/mappings.ts";
 import type { Config } from "../config/settings.ts";
 import { systemClock } from "../core/clock.ts";
 import { removeReplaced } from "../runtimes/registrations.ts";
-import { tryLock } from "../sandbox/linux/libc.ts";
 import { DnsUpstream } from "../sandbox/network/dns-upstream.ts";
 import { serveDns } from "../sandbox/network/dns.ts";
 import { openEgress, type Egress } from "../sandbox/network/egress.ts";
@@ -20,9 +18,10 @@ import { openTmpVolumes } from "../sandbox/tmp/volumes.ts";
 import { serveWorker } from "../worker/socket/server.ts";
 import { createWorker } from "../worker/worker-service.ts";
 import { version } from "../config/version.ts";
-import { instanceOf, type Instance } from "./instance.ts";
+import { instanceOf } from "./instance.ts";
 import { frontUserId } from "./privileges.ts";
 import { report, runRole } from "./role.ts";
+import { lockInstance } from "./succession.ts";
 
 export function runWorker(): Promise<void> {
   return runRole(startWorker);
@@ -32,7 +31,7 @@ async function startWorker(config: Config): Promise<{ readonly detail: string; s
   mkdirSync(config.dataDir, { recursive: true });
   const instance = instanceOf(config.dataDir);
   mkdirSync(instance.runDirectory, { recursive: true, mode: 0o711 });
-  lock(instance);
+  await lockInstance(instance);
   const clock = systemClock;
 
   const [volumes, egress] = await Promise.all([
@@ -88,15 +87,6 @@ async function startWorker(config: Config): Promise<{ readonly detail: string; s
       await volumes.close();
     },
   };
-}
-
-/**
- * Held until this process ends, however it ends. Taken before anything else: what a second worker of the same data
- * directory would clear away as left over is what the first one runs.
- */
-function lock({ dataDirectory, runDirectory }: Instance): void {
-  if (tryLock(openSync(join(runDirectory, "worker.lock"), "w"))) return;
-  throw new Error(`${dataDirectory} is in use by another Hearth. Stop that one, or choose another with --data-dir`);
 }
 
 /** Without a packet filter an open door would be the only other way: the start is refused instead. */

@@ -9,7 +9,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { UnavailableError } from "../../core/errors.ts";
-import { DataDirectoryError } from "../errors.ts";
+import { DirectoryInUseError } from "../errors.ts";
 import { toFailure } from "./group-commit.ts";
 
 export interface DirectoryLock {
@@ -27,7 +27,7 @@ export function lockDirectory(directory: string): DirectoryLock {
       throw new UnavailableError("no-capacity", `the disk of ${directory} is full`, { cause: error });
     }
     if (!isBusy(error)) throw error;
-    throw new DataDirectoryError(
+    throw new DirectoryInUseError(
       `${directory} is in use by ${holderOf(holderFile)}. Stop that one, or choose another data directory.`,
       { cause: error },
     );
