@@ -178,6 +178,7 @@ interface SimulateFlags extends CommonOptions {
   readonly memory?: number;
   readonly workerMemory: number;
   readonly concurrency: number;
+  readonly scalingRate: Config["scalingRate"];
   readonly arrivals: "spread" | "minute";
   readonly instant: boolean;
   readonly seed: number;
@@ -206,6 +207,11 @@ function addSimulate(
     .option("--memory <GiB>", "all the memory there is; default: as many workers as are needed", parseAmount)
     .option("--worker-memory <GiB>", "memory of each worker, when there are as many as are needed", parseAmount, 64)
     .option("--concurrency <count>", "the account's limit", parseCount, settings.accountConcurrency.default)
+    .addOption(
+      new Option("--scaling-rate <name>", "how fast functions get environments")
+        .choices(settings.scalingRate.values)
+        .default(settings.scalingRate.default),
+    )
     .addOption(
       new Option("--arrivals <when>", "within its minute, or at its start")
         .choices(["spread", "minute"])
@@ -247,6 +253,7 @@ function addSimulate(
           memoryMiB: flags.memory === undefined ? undefined : flags.memory * 1024,
           workerMemoryMiB: flags.workerMemory * 1024,
           accountConcurrency: flags.concurrency,
+          scalingRate: flags.scalingRate,
         },
         ...(flags.chart === undefined ? {} : { chartFile: flags.chart }),
         ...(flags.part === undefined ? {} : { part: flags.part }),

@@ -83,6 +83,20 @@ test("beyond the account's concurrency invocations are throttled", () => {
   assert.equal(report.throttled, 1);
 });
 
+test("functions that need environments faster than the scaling rate gives them are throttled", () => {
+  const burst = recorded(
+    "a",
+    Array.from({ length: 1200 }, () => 0),
+  );
+  const later = recorded("b", [1]);
+  const throttledAt = (scalingRate?: "current" | "classic") => {
+    const limits = { accountConcurrency: 10_000, ...(scalingRate === undefined ? {} : { scalingRate }) };
+    return simulate("fixed", createPolicy("fixed", 0), traceOf(2, burst, later), { ...options, ...limits }).throttled;
+  };
+
+  assert.deepEqual([throttledAt(), throttledAt("current"), throttledAt("classic")], [0, 200, 0]);
+});
+
 test("within a memory budget idle environments make room, and what finds no room waits for it", () => {
   const trace = traceOf(3, recorded("a", [0], 1000), recorded("b", [2000], 1000), recorded("c", [2100], 1000));
 

@@ -8,7 +8,9 @@
  *
  * At the same instant what ends or is made ready comes before arrivals, and arrivals before what is given up.
  */
-import { CountingService, requestsPerConcurrencyDefault } from "../data-plane/counting/counting-service.ts";
+import { settings } from "../config/settings.ts";
+import { CountingService } from "../data-plane/counting/counting-service.ts";
+import { createScalingRate, type ScalingRate, type ScalingRateName } from "../data-plane/counting/scaling-rate.ts";
 import { place } from "../data-plane/placement/placement.ts";
 import { isWorthMore, leastWorth, type KeepAlivePolicy } from "../data-plane/scaling/keep-alive/contract.ts";
 import { arrivalsOf, type Arrival, type ArrivalOptions } from "./arrivals.ts";
@@ -23,6 +25,8 @@ export interface SimulationOptions extends ArrivalOptions {
   /** Of each worker, when there are as many as are needed. */
   readonly workerMemoryMiB: number;
   readonly accountConcurrency: number;
+  /** How fast functions get environments; undefined: as fast as they need them. */
+  readonly scalingRate?: ScalingRateName;
   /** Called as simulated time goes on, with the share of the trace that is done. */
   readonly onProgress?: (share: number) => void;
 }
@@ -52,6 +56,7 @@ class Simulator {
   readonly #trace: Trace;
   readonly #options: SimulationOptions;
   readonly #counting: CountingService;
+  readonly #scalingRate: ScalingRate | undefined;
   readonly #tally: Tally;
   readonly #functions: readonly SimulatedFunction[];
   readonly #workers = new Set<SimulatedWorker>();
@@ -66,7 +71,13 @@ class Simulator {
     this.#policy = policy;
     this.#trace = trace;
     this.#options = options;
-    this.#counting = new CountingService({ ...options, requestsPerConcurrency: requestsPerConcurrencyDefault });
+    const { accountConcurrency, scalingRate } = options;
+    const requestsPerConcurrency = settings.requestsPerConcurrency.default;
+    const environmentsPerTenSeconds = settings.environmentsPerTenSeconds.default;
+    this.#counting = new CountingService({ accountConcurrency, requestsPerConcurrency });
+    if (scalingRate !== undefined) {
+      this.#scalingRate = createScalingRate({ scalingRate, environmentsPerTenSeconds, accountConcurrency });
+    }
     this.#tally = new Tally(trace.functions.length);
     this.#functions = trace.functions.map((each, index) => new SimulatedFunction(index, each, options.instant));
     this.#endMs = trace.minutes * minuteMs;
@@ -135,9 +146,19 @@ class Simulator {
       this.#begin(environment, running);
       return;
     }
+    if (owner.waiting.length >= owner.starting && !this.#mayStart(owner)) {
+      running.lease[Symbol.dispose]();
+      this.#policy.observe("end", owner.kept, this.#nowMs);
+      this.#tally.throttled++;
+      return;
+    }
     this.#tally.cold(functionIndex, this.#trace.functions[functionIndex]?.startMs ?? 0);
     owner.waiting.push(running);
     if (owner.waiting.length > owner.starting) this.#start(owner);
+  }
+
+  #mayStart({ kept }: SimulatedFunction): boolean {
+    return this.#scalingRate === undefined || this.#scalingRate.take(scope, kept.id, this.#nowMs) === 0;
   }
 
   #begin(environment: SimulatedEnvironment, running: Running): void {

@@ -34,8 +34,6 @@ export interface CountingOptions {
   readonly requestsPerConcurrency: number;
 }
 
-/** On Lambda. */
-export const requestsPerConcurrencyDefault = 10;
 /** A share's rate is its requests of one second, which fills again within a second. */
 const rateRefillMs = 1000;
 /** What is told to who found no concurrency: invocations end all the time. */
