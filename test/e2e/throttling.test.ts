@@ -21,6 +21,7 @@ import { startHearth, type RunningHearth } from "../support/hearth.ts";
 /** AWS keeps 100 of an account for functions without a reserve, so that reserving one takes at least 101. */
 const accountConcurrency = 103;
 const unreservedMin = 100;
+const environmentsPerTenSeconds = 2;
 
 /** Of a second in which at most four are let through. */
 const callsMax = 1000;
@@ -37,7 +38,7 @@ let hearth: RunningHearth;
 let lambda: LambdaClient;
 
 before(async () => {
-  hearth = await startHearth({ settings: { accountConcurrency } });
+  hearth = await startHearth({ settings: { accountConcurrency, environmentsPerTenSeconds } });
   lambda = hearth.lambda();
 });
 
@@ -162,43 +163,33 @@ test("a function that is called more often in a second than its reserve allows i
   assert.equal((await invoke(client, other)).payload, "done", "others are not affected");
 });
 
-test("functions without a reserve share a rate of requests", async () => {
+test("functions without a reserve share a rate of requests, and events have one of their own", async () => {
   await using small = await startHearth({ settings: { accountConcurrency: 2, requestsPerConcurrency: 1 } });
   const client = small.lambda();
   const [one, two] = await Promise.all([createFunction(client, slow), createFunction(client, slow)]);
+  const event = new InvokeCommand({ FunctionName: one, InvocationType: "Event" });
 
   const error = await untilRefused(async () => {
     await invoke(client, one);
     await invoke(client, two);
   });
+  const sent = await Promise.allSettled(Array.from({ length: 20 }, () => client.send(event)));
 
   assertThrottled(error, "FunctionInvocationRateLimitExceeded");
+  assert.equal(sent.find((each) => each.status === "fulfilled")?.value.StatusCode, 202);
+  const refused = sent.filter((each) => each.status === "rejected");
+  assert(refused.length > 0);
+  for (const { reason } of refused) assertThrottled(reason, "CallerRateLimitExceeded", "Rate exceeded");
 });
 
 test("a function that would need new environments faster than it may get them is throttled", async () => {
-  await using small = await startHearth({ settings: { environmentsPerTenSeconds: 2 } });
-  const client = small.lambda();
-  const name = await createFunction(client, slow);
+  const name = await createFunction(lambda, slow);
 
-  const { answers, refusals } = await callAtOnce(client, name, 3);
+  const { answers, refusals } = await callAtOnce(lambda, name, environmentsPerTenSeconds + 1);
 
   assert.deepEqual(answers, ["done", "done"]);
   assert.equal(refusals.length, 1);
   assertThrottled(refusals[0], "FunctionInvocationRateLimitExceeded");
-});
-
-test("an account that sends more events than it may is throttled, and what was accepted runs", async () => {
-  await using small = await startHearth({ settings: { accountConcurrency: 1, requestsPerConcurrency: 1 } });
-  const client = small.lambda();
-  const name = await createFunction(client, slow);
-  const event = new InvokeCommand({ FunctionName: name, InvocationType: "Event" });
-
-  const sent = await Promise.allSettled(Array.from({ length: 20 }, () => client.send(event)));
-
-  const refused = sent.filter((each) => each.status === "rejected");
-  assert(refused.length > 0);
-  for (const { reason } of refused) assertThrottled(reason, "CallerRateLimitExceeded", "Rate exceeded");
-  assert.equal(sent.find((each) => each.status === "fulfilled")?.value.StatusCode, 202);
 });
 
 test("operations other than invocations are limited as on AWS where the owner wants it", async () => {
