@@ -13,6 +13,7 @@ import type { EventSourceMappingRecord } from "../control-plane/event-source-map
 import type { Clock, Timer } from "../core/clock.ts";
 import { isClosing, UnavailableError } from "../core/errors.ts";
 import type { Frontend } from "../data-plane/frontend/contract.ts";
+import type { CountEvents } from "../metering/metrics/mapping-metrics.ts";
 import {
   afterBacklog,
   afterFailure,
@@ -46,6 +47,7 @@ export interface BatchProcessorOptions {
   readonly clock: Clock;
   /** Makes a fresh UUID. */
   readonly newId: () => string;
+  readonly count: CountEvents;
   /** Makes a batch visible to others at once. */
   readonly giveBack: (batch: Batch) => Promise<void>;
   /** The batch has been processed or given back. */
@@ -182,7 +184,12 @@ export class BatchProcessor {
       this.#options.onWarning(`${functionName} cannot be invoked: ${tried.reason}`);
     }
     const handles = (processed ?? []).map(({ receiptHandle }) => receiptHandle);
-    if (handles.length > 0) await this.#delete(batch, handles);
+    const { count } = this.#options;
+    if (tried.kind === "answered") count("InvokedEventCount", messages.length);
+    if (handles.length < messages.length) count("FailedInvokeEventCount", messages.length - handles.length);
+    if (handles.length === 0) return;
+    await this.#delete(batch, handles);
+    count("DeletedEventCount", handles.length);
   }
 
   #onSuccess(): void {

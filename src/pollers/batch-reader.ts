@@ -9,6 +9,7 @@ import type { ReceivedMessage } from "../control-plane/queues/message.ts";
 import type { MessageQueue } from "../control-plane/queues/message-queue.ts";
 import { isFifoName, type QueueRef } from "../control-plane/queues/queue-record.ts";
 import type { Clock } from "../core/clock.ts";
+import type { CountEvents } from "../metering/metrics/mapping-metrics.ts";
 import { recordFilterOf, type RecordFilter } from "./record-filter.ts";
 import { batchItem, eventBytesMax, itemsOfOneEvent, sqsRecord, type BatchItem } from "./sqs-event.ts";
 import type { VisibilityKeeper } from "./visibility-keeper.ts";
@@ -37,6 +38,7 @@ export interface BatchReaderOptions {
   readonly queue: QueueRef;
   readonly keeper: VisibilityKeeper;
   readonly clock: Clock;
+  readonly count: CountEvents;
   readonly onWarning: (error: unknown) => void;
 }
 
@@ -106,7 +108,7 @@ export class BatchReader {
     messages: MessageQueue,
     { max, waitMs, signal }: { readonly max: number; readonly waitMs: number; readonly signal: AbortSignal },
   ): Promise<{ readonly items: readonly BatchItem[]; readonly received: number }> {
-    const { keeper, queue } = this.#options;
+    const { count, keeper, queue } = this.#options;
     const visibilitySeconds = Math.max(messages.record.settings.visibilitySeconds, visibilitySecondsMin);
     const received = await messages.receive({ max, visibilitySeconds, waitSeconds: waitMs / 1000, signal });
     const handles = handlesOf(received);
@@ -118,7 +120,11 @@ export class BatchReader {
       if (this.#filter(record, message.body)) items.push(batchItem(message, record));
       else unwanted.push(message.receiptHandle);
     }
-    if (unwanted.length > 0) await this.#drop(messages, unwanted);
+    count("PolledEventCount", received.length);
+    if (unwanted.length > 0) {
+      count("FilteredOutEventCount", unwanted.length);
+      await this.#drop(messages, unwanted);
+    }
     return { items, received: received.length };
   }
 

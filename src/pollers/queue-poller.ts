@@ -6,6 +6,7 @@ import type { EventSourceMappingRecord } from "../control-plane/event-source-map
 import type { MessageQueue } from "../control-plane/queues/message-queue.ts";
 import type { QueueRef } from "../control-plane/queues/queue-record.ts";
 import { ApiError, isClosing } from "../core/errors.ts";
+import type { MappingMetrics } from "../metering/metrics/mapping-metrics.ts";
 import { BatchProcessor, type BatchProcessorOptions } from "./batch-processor.ts";
 import { BatchReader, handlesOf, type Batch } from "./batch-reader.ts";
 import { VisibilityKeeper } from "./visibility-keeper.ts";
@@ -21,6 +22,7 @@ const troublePauseMsMax = 10_000;
 export interface QueuePollerOptions extends Pick<BatchProcessorOptions, "frontend" | "clock" | "newId"> {
   readonly queue: QueueRef;
   readonly queues: { messages(queue: QueueRef): Promise<MessageQueue> };
+  readonly metrics: MappingMetrics;
   readonly onWarning: (message: string) => void;
 }
 
@@ -30,6 +32,8 @@ export class QueuePoller {
   readonly #keeper: VisibilityKeeper;
   readonly #reader: BatchReader;
   readonly #processor: BatchProcessor;
+  /** It has its events counted. */
+  #isMetered: boolean;
   #messages: MessageQueue | undefined;
   /** Read, and not begun yet. */
   #ready: readonly Batch[] = [];
@@ -46,13 +50,16 @@ export class QueuePoller {
     const onWarning = (error: unknown): void => this.#warn(error);
     this.#options = options;
     this.#uuid = mapping.uuid;
+    this.#isMetered = isMetered(mapping);
+    const count = options.metrics(mapping, () => this.#isMetered);
     this.#keeper = new VisibilityKeeper({
       clock,
       extend: async (handle, seconds) => this.#messages?.changeVisibility(handle, seconds),
     });
-    this.#reader = new BatchReader(mapping.settings, { queue, keeper: this.#keeper, clock, onWarning });
+    this.#reader = new BatchReader(mapping.settings, { queue, keeper: this.#keeper, clock, count, onWarning });
     this.#processor = new BatchProcessor(mapping, {
       ...options,
+      count,
       giveBack: (batch) => this.#giveBack(batch),
       onEnd: ({ items }) => {
         this.#keeper.letGo(handlesOf(items.map(({ message }) => message)));
@@ -64,6 +71,7 @@ export class QueuePoller {
 
   /** The settings count from the next message on. */
   update(mapping: EventSourceMappingRecord): void {
+    this.#isMetered = isMetered(mapping);
     this.#reader.update(mapping.settings);
     this.#processor.update(mapping);
     this.#wake?.();
@@ -181,4 +189,8 @@ export class QueuePoller {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#options.onWarning(`pollers: mapping ${this.#uuid}: ${text}`);
   }
+}
+
+function isMetered({ settings }: EventSourceMappingRecord): boolean {
+  return settings.metrics?.includes("EventCount") === true;
 }

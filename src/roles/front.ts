@@ -52,6 +52,7 @@ import { createInternalRoutes } from "../http/internal-routes.ts";
 import { metricsPage } from "../http/metrics-page.ts";
 import { bearsToken } from "../http/scrape-token.ts";
 import { LambdaMetrics } from "../metering/metrics/lambda-metrics.ts";
+import { createMappingMetrics } from "../metering/metrics/mapping-metrics.ts";
 import { MetricStore } from "../metering/metrics/metric-store.ts";
 import { UsageLog } from "../metering/usage-log.ts";
 import { openPackageStore } from "../packages/package-store.ts";
@@ -147,6 +148,7 @@ async function startFront(
     records,
     queues,
     frontend: dataPlane.frontend,
+    metrics: createMappingMetrics({ store: metrics, clock }),
     clock,
     newId: randomUUID,
     onWarning: report,

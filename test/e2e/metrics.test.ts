@@ -18,6 +18,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 
 import { createFunction } from "../support/functions.ts";
@@ -26,6 +27,7 @@ import { startHearth, type RunningHearth } from "../support/hearth.ts";
 const run = promisify(execFile);
 const cli = "/usr/bin/aws";
 const hourMs = 3_600_000;
+const pollMs = 10;
 /** Starting an interpreter and loading service models takes seconds on a busy machine. */
 const clientTimeoutMs = 120_000;
 
@@ -90,7 +92,7 @@ async function total(
 
 /** The report of an invocation, with which it is counted, follows its answer. */
 async function untilTotal(expected: number, ...asked: Parameters<typeof total>): Promise<void> {
-  while ((await total(...asked)) !== expected);
+  while ((await total(...asked)) !== expected) await setTimeout(pollMs);
 }
 
 test("invocations, errors and durations of a function, of its alias, and of all functions", async () => {
@@ -129,7 +131,8 @@ test("the AWS CLI lists metrics and gets their statistics", { timeout: clientTim
   await invoke("asked");
   await untilTotal(1, "Invocations", { FunctionName: "asked" });
   const aws = async (...argv: string[]): Promise<unknown> => {
-    const env = { ...process.env, AWS_ACCESS_KEY_ID: "test", AWS_SECRET_ACCESS_KEY: "test", AWS_PAGER: "" };
+    const keys = { AWS_ACCESS_KEY_ID: "test", AWS_SECRET_ACCESS_KEY: "test", AWS_CONFIG_FILE: "/dev/null" };
+    const env = { ...process.env, ...keys, AWS_PAGER: "" };
     const common = ["--endpoint-url", hearth.endpoint, "--region", "us-east-1", "--output", "json"];
     const { stdout } = await run(cli, ["cloudwatch", ...argv, ...common], { env, timeout: clientTimeoutMs });
     return JSON.parse(stdout);

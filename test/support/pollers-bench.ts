@@ -14,6 +14,8 @@ import { ManualClock } from "../../src/core/manual-clock.ts";
 import type { InvokeOutcome, InvokeRequest } from "../../src/data-plane/frontend/contract.ts";
 import type { Engine } from "../../src/engine/contract.ts";
 import { createMemoryEngine } from "../../src/engine/memory/memory-engine.ts";
+import { createMappingMetrics } from "../../src/metering/metrics/mapping-metrics.ts";
+import { MetricStore } from "../../src/metering/metrics/metric-store.ts";
 import { PollerFleet } from "../../src/pollers/poller-fleet.ts";
 import { configurationOf, scope, settle } from "./data-plane.ts";
 import { failed, succeeded, throttled } from "./events-bench.ts";
@@ -46,6 +48,7 @@ export class PollersBench implements AsyncDisposable {
   /** What functions were invoked with, those that were refused included. */
   readonly batches: SeenBatch[] = [];
   readonly warnings: string[] = [];
+  readonly metrics = new MetricStore({ engine: this.engine, clock: this.clock, metricsBytesMax: 1_048_576 });
   answer: (batch: SeenBatch) => Answer = () => succeeded();
   #ids = 0;
 
@@ -58,6 +61,7 @@ export class PollersBench implements AsyncDisposable {
       records: engine.records,
       queues: this.queues,
       frontend: { invoke: async (request) => this.#invoke(request) },
+      metrics: createMappingMetrics({ store: this.metrics, clock }),
       clock,
       newId,
       onWarning,

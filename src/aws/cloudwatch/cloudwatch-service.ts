@@ -31,7 +31,7 @@ const statistics =
  * @public
  */
 export const partial: Readonly<Record<string, string>> = {
-  GetMetricData: `${statistics} No Metrics Insights queries, expressions, dynamic labels or other accounts.`,
+  GetMetricData: `${statistics} Expressions are arithmetic of ids and numbers; no functions, Metrics Insights queries, dynamic labels or other accounts.`,
   GetMetricStatistics: statistics,
   ListMetrics: "Metrics of `AWS/Lambda`, and of `Hearth` for what Lambda does not tell.",
 };

@@ -353,6 +353,50 @@ test("metrics are listed by namespace, dimension and recent activity, in pages, 
   stranger.destroy();
 });
 
+test("an expression computes from other queries, returned or not, in pages too", async () => {
+  await using world = await open();
+  for (const failed of [true, false, false, false]) world.invoke("f", 10, failed);
+  world.clock.advance(minuteMs);
+  for (const failed of [true, false]) world.invoke("f", 10, failed);
+
+  const request = data(
+    world,
+    [
+      { Id: "rate", Expression: "100 * share", Label: "error rate" },
+      { Id: "share", Expression: "errors / calls", ReturnData: false },
+      { ...query("errors", "Errors"), ReturnData: false },
+      { ...query("calls", "Invocations"), ReturnData: false },
+    ],
+    { MaxDatapoints: 1 },
+  );
+  const first = await world.client.getMetricData(request);
+  const second = await world.client.getMetricData({ ...request, NextToken: first.NextToken });
+
+  assert.deepEqual(
+    [...(first.MetricDataResults ?? []), ...(second.MetricDataResults ?? [])],
+    [
+      { Id: "rate", Label: "error rate", Timestamps: [world.at(minuteMs)], Values: [50], StatusCode: "PartialData" },
+      { Id: "rate", Label: "error rate", Timestamps: [world.at(0)], Values: [25], StatusCode: "Complete" },
+    ],
+  );
+  assert.equal(second.NextToken, undefined);
+});
+
+test("expressions that come round, lead nowhere or mix periods are refused", async () => {
+  await using world = await open();
+  const refused = async (...queries: MetricDataQuery[]): Promise<string> =>
+    (await refusal(world.client.getMetricData(data(world, queries))))[1];
+
+  assert.match(await refused({ Id: "a", Expression: "b" }, { Id: "b", Expression: "a + 1" }), /made of itself/);
+  assert.match(await refused({ Id: "a", Expression: "nobody" }), /no query with the id nobody/);
+  assert.match(await refused({ Id: "a", Expression: "1 + 1" }), /no time series/);
+  assert.match(
+    await refused({ Id: "a", Expression: "b + c" }, query("b", "Errors"), query("c", "Errors", { Period: 300 })),
+    /one period/,
+  );
+  assert.match(await refused({ Id: "a", Expression: "FILL(b, 0)" }, query("b", "Errors")), /'a': Hearth has no 'FILL'/);
+});
+
 test("what is not done is refused by name", async () => {
   await using world = await open();
   const refused = async (asked: MetricDataQuery): Promise<string> =>

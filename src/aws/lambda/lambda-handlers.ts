@@ -156,7 +156,7 @@ const refusedMembers =
  */
 export const partial: Readonly<Record<string, string>> = {
   CreateEventSourceMapping:
-    "SQS queues (docs/event-source-mappings.md); other sources are refused. `KMSKeyArn` is refused by name; `MetricsConfig` and `LoggingConfig` are kept and shown, and nothing records metrics.",
+    "SQS queues (docs/event-source-mappings.md); other sources are refused. `KMSKeyArn` is refused by name; `LoggingConfig` is kept and shown, and has no effect.",
   UpdateEventSourceMapping: "`KMSKeyArn` is refused by name.",
   CreateFunctionUrlConfig: "The record; requests to the URL are refused until it is served.",
   PutFunctionEventInvokeConfig:

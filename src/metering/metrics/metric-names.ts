@@ -31,6 +31,17 @@ export const lambdaUnits = {
 
 export type LambdaMetricName = keyof typeof lambdaUnits;
 
+/** Of an event source mapping, under its id. */
+const mappingUnits = {
+  PolledEventCount: "Count",
+  FilteredOutEventCount: "Count",
+  InvokedEventCount: "Count",
+  FailedInvokeEventCount: "Count",
+  DeletedEventCount: "Count",
+} as const satisfies Record<string, MetricUnit>;
+
+export type MappingMetricName = keyof typeof mappingUnits;
+
 export const hearthUnits = {
   /** Waiting for admission and for an environment, of every invocation. */
   StartDelay: "Milliseconds",
@@ -55,7 +66,7 @@ export const hearthUnits = {
 export type HearthMetricName = keyof typeof hearthUnits;
 
 const unitsByNamespace: Readonly<Record<string, Readonly<Record<string, MetricUnit>>>> = {
-  [lambdaNamespace]: lambdaUnits,
+  [lambdaNamespace]: { ...lambdaUnits, ...mappingUnits },
   [hearthNamespace]: hearthUnits,
 };
 

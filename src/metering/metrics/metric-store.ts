@@ -23,8 +23,8 @@ export const sweepEveryMs = 3_600_000;
 const dueShare = 1 / 16;
 /** To which part of the budget a sweep cuts. */
 const cutShare = 15 / 16;
-/** Entries that are read at a time: a week of minutes. */
-const readAtOnce = 10_000;
+/** Entries that are read at a time: a day of minutes, so that a long reading holds nobody up. */
+const readAtOnce = 1440;
 /** A read that a flush runs into is done again; a flush comes once a minute. */
 const readAttemptsMax = 3;
 
