@@ -237,7 +237,7 @@ export function sandboxSuite(suite: SandboxSuite): void {
       return await driver.create(
         specOf(shell(command), {
           companions: { programs, hiddenVariables: ["SECRET"] },
-          environment: { PATH: "/usr/local/bin:/usr/bin:/bin", SECRET: "secret", SHARED: "shared" },
+          environment: { PATH: "/usr/local/bin:/usr/bin:/bin", SECRET: "secret", SHARED: "shared", count: "mine" },
           mounts: suite.hasNamespaces ? [{ source: directory, target: "/opt" }] : [],
           ...overrides,
         }),
@@ -245,7 +245,7 @@ export function sandboxSuite(suite: SandboxSuite): void {
     }
 
     test("companions start with the sandbox, and the command when it is told to", async () => {
-      const sandbox = await accompanied('echo "command $SECRET"; exit 3', {
+      const sandbox = await accompanied('echo "command $SECRET $count"; exit 3', {
         "with a space": 'echo "first ${SECRET-hidden} $SHARED"; exit 4',
         second: "kill -SEGV $$",
       });
@@ -262,7 +262,7 @@ export function sandboxSuite(suite: SandboxSuite): void {
         assert.equal(sandbox.stdout.read(), null);
         sandbox.startCommand();
         assert.deepEqual(await sandbox.commandExited, { kind: "exited", code: 3 });
-        assert.equal(await text(sandbox.stdout), "command secret\n");
+        assert.equal(await text(sandbox.stdout), "command secret mine\n");
         assert.throws(() => sandbox.startCommand(), /started before/);
       } finally {
         await sandbox.destroy();

@@ -7,44 +7,52 @@
 # ("NUMBER STATUS" or "command STATUS", a line each), 5 is the companions' output.
 # What the shell itself has to say, such as how a child ended, is nobody's output.
 # Signals: TERM is handed on to the command, USR2 kills it.
+# Its variables begin with _, since the names in a function's environment begin with a letter: the command finds
+# those as they were set.
 
 # The OCI runtime takes HOME from the user's entry when nobody sets it; Lambda has none.
 [ "${HOME-}" != /home/sbx_user1051 ] || unset HOME
 
-hidden=$1
-count=$2
+_hidden=$1
+_count=$2
 shift 2
-command=
+_command=
+_early=
 
 exec 6>&2 2>/dev/null
 
-trap '[ -z "$command" ] || kill -TERM "$command"' TERM
-trap '[ -z "$command" ] || kill -KILL "$command"' USR2
+# A signal can come when the command runs and the shell does not know its number yet: it is kept until then.
+hand_on() {
+  if [ -n "$_command" ]; then kill "-$1" "$_command"; else _early="$_early $1"; fi
+}
+trap 'hand_on TERM' TERM
+trap 'hand_on KILL' USR2
 
-number=0
-while [ "$number" -lt "$count" ]; do
+_number=0
+while [ "$_number" -lt "$_count" ]; do
   (
     # Each name is a variable's: split here on purpose.
-    unset $hidden
+    unset $_hidden
     "$1" </dev/null >&5 2>&5 3>&- 4>&- 5>&- 6>&-
-    echo "$number $?" >&4
+    echo "$_number $?" >&4
   ) &
   shift
-  number=$((number + 1))
+  _number=$((_number + 1))
 done
 
 # Without a reader at its other end the order will never come.
 read -r _ || exit 1
 
 "$@" </dev/null 2>&6 4>&- 5>&- 6>&- &
-command=$!
+_command=$!
+for _signal in $_early; do kill "-$_signal" "$_command"; done
 # A signal interrupts the wait; what has ended is waited for once, and is then no process any more.
 while :; do
-  wait "$command"
-  status=$?
-  kill -0 "$command" || break
+  wait "$_command"
+  _status=$?
+  kill -0 "$_command" || break
 done
 trap '' TERM USR2
-command=
-echo "command $status" >&4
+_command=
+echo "command $_status" >&4
 wait
