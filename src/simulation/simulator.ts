@@ -97,6 +97,7 @@ class Simulator {
     // What was admitted is served; nothing is kept beyond the end.
     while (this.#next(Infinity, earlyRank));
     for (const worker of this.#workers) for (const environment of worker.idle) this.#countIdle(environment);
+    this.#tally.forecastErrors = this.#policy.forecastErrors;
     return this.#tally;
   }
 

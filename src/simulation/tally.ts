@@ -1,4 +1,5 @@
 /** What a simulation counts, and the report made of it. */
+import type { ForecastErrors } from "../data-plane/scaling/keep-alive/contract.ts";
 import type { Trace } from "./trace.ts";
 
 /** GiB hours, from MiB ms. */
@@ -32,6 +33,8 @@ export interface Report {
   /** Workers that had to be there at the same time. */
   readonly workers: number;
   readonly peakMemoryGiB: number;
+  /** Of a policy that says when a function comes next. */
+  readonly forecastErrors?: ForecastErrors;
 }
 
 export class Tally {
@@ -47,6 +50,7 @@ export class Tally {
   served = 0;
   workersMax = 0;
   memoryMiBMax = 0;
+  forecastErrors: ForecastErrors | undefined;
 
   constructor(functions: number) {
     this.#arrivals = new Uint32Array(functions);
@@ -109,6 +113,7 @@ export class Tally {
       evictions: this.evictions,
       workers: this.workersMax,
       peakMemoryGiB: this.memoryMiBMax / 1024,
+      ...(this.forecastErrors && { forecastErrors: this.forecastErrors }),
     };
   }
 }

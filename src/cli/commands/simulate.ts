@@ -113,7 +113,21 @@ function reportTable(reports: readonly Report[]): string {
     ],
     reports,
   );
-  return first === undefined ? rows : `${first.functions} functions, ${first.invocations} invocations\n\n${rows}`;
+  if (first === undefined) return rows;
+  const paragraphs = [
+    `${first.functions} functions, ${first.invocations} invocations`,
+    rows,
+    ...reports.flatMap(forecastLine),
+  ];
+  return paragraphs.join("\n\n");
+}
+
+function forecastLine({ policy, forecastErrors }: Report): string[] {
+  if (forecastErrors === undefined || forecastErrors.count === 0) return [];
+  const { count, withinMargin, p50 } = forecastErrors;
+  const half =
+    p50 === undefined ? "half of them off by more than 200 %" : `half of them off by at most ${percent(p50)} %`;
+  return [`${policy}: ${count} arrivals forecast, ${percent(withinMargin)} % of them within its margin, ${half}`];
 }
 
 function percent(share: number): string {

@@ -43,6 +43,14 @@ export type Outlook =
   /** Nothing until the next arrival. */
   | { readonly kind: "nothing" };
 
+/** When a function is wanted next, as far as a policy tells. */
+export interface Expectation {
+  /** Between these times it will have been wanted, likelier than not; absent when that is further off than a policy looks. */
+  readonly next?: { readonly fromMs: number; readonly untilMs: number; readonly probability?: number };
+  /** In such a rhythm it has come of late. */
+  readonly periodMs?: number;
+}
+
 export interface KeepAlivePolicy {
   observe(happening: Happening, kept: KeptFunction, nowMs: number): void;
   /** What a start took of which somebody had, or would have had, to wait for the end. */
@@ -56,8 +64,21 @@ export interface KeepAlivePolicy {
   outlook(kept: KeptFunction, count: number, nowMs: number): Outlook;
   /** What keeping it is worth per MiB, on a scale of the policy's own: under memory pressure the least goes first. */
   worth(idle: IdleEnvironment, nowMs: number): number;
+  /** For people who ask; undefined when the policy does not forecast, or knows nothing of the function. */
+  expectation(kept: KeptFunction, nowMs: number): Expectation | undefined;
   /** The function is no more. */
   forget(id: string): void;
+  /** How far off its forecasts were, of a policy that says when a function comes next. */
+  readonly forecastErrors?: ForecastErrors;
+}
+
+/** Forecasts whose event has come, each with the error as a share of the time that it really was. */
+export interface ForecastErrors {
+  readonly count: number;
+  /** Share of them no further off than the policy allows for. */
+  readonly withinMargin: number;
+  /** The error that half of them stay within, to the next 5 %; undefined when it is above 200 %. */
+  readonly p50: number | undefined;
 }
 
 /** Functions that a policy remembers; beyond it the one that was invoked longest ago is forgotten. */

@@ -6,11 +6,11 @@
  * - Too few idle times, or a histogram without a shape (coefficient of variation of its bins below 2): kept for the
  *   whole range.
  * - More than half of the idle times longer than the range: the next one is forecast from those alone. The paper fits
- *   an ARIMA model; here it is their mean, which does as well on what is rare.
+ *   an ARIMA model; here it is their mean. How far off that was is counted (`forecastErrors`).
  *
  * Windows begin at whole minutes, as the histogram has it.
  */
-import type { Happening, IdleEnvironment, KeepAlivePolicy, KeptFunction, Outlook } from "./contract.ts";
+import type { ForecastErrors, Happening, IdleEnvironment, KeepAlivePolicy, KeptFunction, Outlook } from "./contract.ts";
 import { Remembered } from "./remembered.ts";
 
 export interface HybridOptions {
@@ -35,9 +35,14 @@ const idleTimesMin = 2;
 const longIdleTimesMin = 2;
 /** Idle times beyond the range that are remembered. */
 const longIdleTimesMax = 32;
+/** Errors of forecasts are told apart in steps of 5 %, up to 200 %. */
+const errorStep = 0.05;
+const errorMax = 2;
 const minuteMs = 60_000;
 
 interface Windows {
+  /** Of the next idle time, where the histogram does not say. */
+  readonly forecastMs?: number;
   readonly prewarmMs: number;
   readonly keepMs: number;
 }
@@ -73,9 +78,31 @@ class IdleTimes {
   }
 }
 
+/** Errors of forecasts, in steps that are fine enough to judge them by. */
+class ErrorTally {
+  /** The last one counts all that are larger. */
+  readonly #bins = new Uint32Array(errorMax / errorStep + 1);
+  #count = 0;
+  #withinMargin = 0;
+
+  add(error: number): void {
+    this.#count++;
+    if (error <= forecastMargin) this.#withinMargin++;
+    const bin = Math.min(this.#bins.length - 1, Math.floor(error / errorStep));
+    this.#bins[bin] = (this.#bins[bin] ?? 0) + 1;
+  }
+
+  summary(): ForecastErrors {
+    const bin = quantileBin(this.#bins, this.#count / 2);
+    const p50 = bin === this.#bins.length - 1 ? undefined : (bin + 1) * errorStep;
+    return { count: this.#count, withinMargin: this.#withinMargin / Math.max(1, this.#count), p50 };
+  }
+}
+
 export class HybridHistogram implements KeepAlivePolicy {
   readonly #options: HybridOptions;
   readonly #functions: Remembered<IdleTimes>;
+  readonly #errors = new ErrorTally();
 
   constructor(options: Partial<HybridOptions> = {}) {
     this.#options = { ...hybridDefaults, ...options };
@@ -86,7 +113,10 @@ export class HybridHistogram implements KeepAlivePolicy {
     if (happening === "arrival") {
       const times = this.#functions.touch(kept);
       if (times.inFlight === 0 && times.endedAtMs !== undefined && nowMs > times.endedAtMs) {
-        times.add(nowMs - times.endedAtMs);
+        const idleMs = nowMs - times.endedAtMs;
+        const { forecastMs } = this.#windowsOf(times);
+        if (forecastMs !== undefined) this.#errors.add(Math.abs(forecastMs - idleMs) / idleMs);
+        times.add(idleMs);
       }
       times.inFlight++;
     } else if (happening === "end") {
@@ -127,6 +157,10 @@ export class HybridHistogram implements KeepAlivePolicy {
     this.#functions.forget(id);
   }
 
+  get forecastErrors(): ForecastErrors {
+    return this.#errors.summary();
+  }
+
   #windowsOf(times: IdleTimes): Windows {
     times.windows ??= windowsOf(times, this.#options);
     return times.windows;
@@ -137,7 +171,7 @@ function windowsOf(times: IdleTimes, { rangeMinutes, head, tail }: HybridOptions
   const { bins, count, longCount } = times;
   if (longCount >= longIdleTimesMin && longCount / (longCount + count) > outOfRangeShare) {
     const forecastMs = times.long.reduce((sum, each) => sum + each, 0) / times.long.length;
-    return { prewarmMs: (1 - forecastMargin) * forecastMs, keepMs: 2 * forecastMargin * forecastMs };
+    return { forecastMs, prewarmMs: (1 - forecastMargin) * forecastMs, keepMs: 2 * forecastMargin * forecastMs };
   }
   const mean = count / rangeMinutes;
   const variation = mean === 0 ? 0 : Math.sqrt(times.squares / rangeMinutes - mean * mean) / mean;

@@ -68,6 +68,17 @@ test("hybrid: idle times beyond the range are forecast", () => {
   assert.deepEqual(policy.outlook(a, 0, lastMs), { kind: "prewarm", atMs: lastMs + 85 * minuteMs, count: 1 });
 });
 
+test("hybrid: how far its forecasts were off is told", () => {
+  const policy = new HybridHistogram({ rangeMinutes: 60 });
+  for (const minute of [0, 100, 200]) invoke(policy, a, minute * minuteMs);
+  assert.equal(policy.forecastErrors.count, 0);
+
+  // Forecast after 100, 100 and 101⅔ minutes: off by nothing, by 5 % and by far.
+  for (const minute of [300, 405, 467]) invoke(policy, a, minute * minuteMs);
+
+  assert.deepEqual(policy.forecastErrors, { count: 3, withinMargin: 2 / 3, p50: 0.05 });
+});
+
 test("greedy-dual: under pressure goes first whose cold starts are cheap for its memory, and what is old grows cheap", () => {
   const policy: KeepAlivePolicy = new GreedyDual();
   for (const [kept, startMs] of [
