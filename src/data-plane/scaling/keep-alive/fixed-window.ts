@@ -24,5 +24,9 @@ export class FixedWindow implements KeepAlivePolicy {
     return idleSinceMs;
   }
 
+  expectation(): undefined {
+    return undefined;
+  }
+
   forget(): void {}
 }

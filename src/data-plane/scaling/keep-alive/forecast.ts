@@ -9,12 +9,13 @@
  * (`price.ts`): as much idle memory as a fixed window for every function would take. Under memory pressure the same
  * ratio says who goes first. docs/decisions/keep-alive.md compares it with other policies.
  */
-import type { Happening, IdleEnvironment, KeepAlivePolicy, KeptFunction, Outlook } from "./contract.ts";
+import type { Expectation, Happening, IdleEnvironment, KeepAlivePolicy, KeptFunction, Outlook } from "./contract.ts";
 import type { DemandHistory } from "./demand-history.ts";
 import { DemandLevels, type DemandLevel, type Span } from "./demand-levels.ts";
 import { Forecaster } from "./forecaster.ts";
 import { partsPerMinute } from "./minute-offsets.ts";
 import { Price } from "./price.ts";
+import { periodOf } from "./period.ts";
 import { Remembered } from "./remembered.ts";
 import { GeneralReuse, turnoverMs } from "./reuse-times.ts";
 
@@ -37,6 +38,8 @@ const leadMsMax = minuteMs;
 const worthMinutes = 3;
 /** Minutes that are looked ahead at a time. */
 const horizonMinutes = 60;
+/** Minutes that are looked ahead when somebody asks for the next arrival: a day. */
+const expectedWithinMinutes = 1440;
 /** Minutes of silence after which a function is not looked for any more: three days. */
 const silenceMinutesMax = 4320;
 
@@ -142,6 +145,21 @@ export class Forecast implements KeepAlivePolicy {
     return level.worth.value;
   }
 
+  /** The first minute by whose end it is likelier to have been wanted than not; a part of it if timers come then. */
+  #nextArrival(level: DemandLevel, atMs: number): Expectation["next"] {
+    const first = Math.max(Math.floor(atMs / minuteMs), level.history.lastMinute + 1);
+    let survives = 1;
+    for (let minute = first; minute < first + expectedWithinMinutes; minute++) {
+      survives *= 1 - this.#probability(level, minute);
+      if (survives > 0.5) continue;
+      const part = level.offsets.likeliest;
+      const [from, parts] = part === undefined ? [0, partsPerMinute] : [part, 1];
+      const fromMs = minute * minuteMs + from * partMs;
+      return { fromMs, untilMs: fromMs + parts * partMs, probability: 1 - survives };
+    }
+    return undefined;
+  }
+
   #worthNow(memory: Memory, level: DemandLevel, idleSinceMs: number, nowMs: number): number {
     const minute = Math.floor(nowMs / minuteMs);
     const idleMs = Math.max(0, nowMs - (level.freeSinceMs ?? idleSinceMs));
@@ -161,6 +179,18 @@ export class Forecast implements KeepAlivePolicy {
       best = Math.max(best, (1 - survives) / waitedMinutes);
     }
     return (best * (memory.startMs ?? this.#meanStartMs ?? 1)) / memory.kept.memoryMiB;
+  }
+
+  expectation({ id }: KeptFunction, nowMs: number): Expectation | undefined {
+    const level = this.#functions.find(id)?.levels.all[0];
+    if (level === undefined) return undefined;
+    const atMs = this.#advance(nowMs);
+    const next = this.#nextArrival(level, atMs);
+    const period = periodOf(level.history);
+    return {
+      ...(next === undefined ? {} : { next }),
+      ...(period === undefined ? {} : { periodMs: period * minuteMs }),
+    };
   }
 
   forget(id: string): void {

@@ -78,6 +78,10 @@ export class GreedyDual implements KeepAlivePolicy {
     return this.#functions.find(id)?.priority ?? 0;
   }
 
+  expectation(): undefined {
+    return undefined;
+  }
+
   forget(id: string): void {
     this.#functions.forget(id);
   }

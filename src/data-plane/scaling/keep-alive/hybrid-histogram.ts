@@ -10,7 +10,15 @@
  *
  * Windows begin at whole minutes, as the histogram has it.
  */
-import type { ForecastErrors, Happening, IdleEnvironment, KeepAlivePolicy, KeptFunction, Outlook } from "./contract.ts";
+import type {
+  Expectation,
+  ForecastErrors,
+  Happening,
+  IdleEnvironment,
+  KeepAlivePolicy,
+  KeptFunction,
+  Outlook,
+} from "./contract.ts";
 import { Remembered } from "./remembered.ts";
 
 export interface HybridOptions {
@@ -151,6 +159,15 @@ export class HybridHistogram implements KeepAlivePolicy {
   /** Eviction is not part of the policy: the one unused for longest goes first. */
   worth({ idleSinceMs }: IdleEnvironment): number {
     return idleSinceMs;
+  }
+
+  expectation({ id }: KeptFunction): Expectation | undefined {
+    const times = this.#functions.find(id);
+    if (times?.endedAtMs === undefined) return undefined;
+    const { prewarmMs, keepMs } = this.#windowsOf(times);
+    const fromMs = times.endedAtMs + prewarmMs;
+    // Kept from the first moment on, it is expected at any.
+    return prewarmMs === 0 ? {} : { next: { fromMs, untilMs: fromMs + keepMs } };
   }
 
   forget(id: string): void {

@@ -30,6 +30,12 @@ export class MinuteOffsets {
     return (1 - even) * this.#seen(part) + even / partsPerMinute;
   }
 
+  /** The part in which it comes more often than in all others together; undefined when there is none. */
+  get likeliest(): number | undefined {
+    for (let part = 0; part < partsPerMinute; part++) if (this.share(part) > 0.5) return part;
+    return undefined;
+  }
+
   #seen(part: number): number {
     return ((this.#counts[part] ?? 0) + assumed / partsPerMinute) / (this.#total + assumed);
   }

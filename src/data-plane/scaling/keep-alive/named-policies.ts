@@ -2,7 +2,7 @@
 import { keepAliveRulesOf, type KeepAlivePolicyName, type KeepAliveRule } from "../../../config/keep-alive.ts";
 import type { Config } from "../../../config/settings.ts";
 import { unreachable } from "../../../core/invariant.ts";
-import type { Happening, IdleEnvironment, KeepAlivePolicy, KeptFunction, Outlook } from "./contract.ts";
+import type { Expectation, Happening, IdleEnvironment, KeepAlivePolicy, KeptFunction, Outlook } from "./contract.ts";
 import { FixedWindow } from "./fixed-window.ts";
 import { Forecast } from "./forecast.ts";
 import { GreedyDual } from "./greedy-dual.ts";
@@ -35,11 +35,23 @@ export type KeepAliveConfig = Pick<Config, "keepAlivePolicy" | "keepAliveMs" | "
 export function keepAlivePolicyOf(config: KeepAliveConfig): KeepAlivePolicy {
   const general = createPolicy(config.keepAlivePolicy, config.keepAliveMs);
   const rules = keepAliveRulesOf(config);
-  if (rules.size === 0) return general;
-  return new PolicyByFunction(general, (id) => {
-    const parts = id.split(":");
-    return rules.get(parts.slice(0, functionArnParts).join(":")) ?? rules.get(parts[functionArnParts - 1] ?? "");
-  });
+  return rules.size === 0 ? general : new PolicyByFunction(general, (id) => ruleFor(rules, id));
+}
+
+/** The rule that holds for a function, by its ARN, and whether it is its own. */
+export function keepAliveInForce(
+  config: KeepAliveConfig,
+  functionArn: string,
+): KeepAliveRule & { readonly isOwn: boolean } {
+  const own = ruleFor(keepAliveRulesOf(config), functionArn);
+  if (own !== undefined) return { ...own, isOwn: true };
+  return { policy: config.keepAlivePolicy, windowMs: config.keepAliveMs, isOwn: false };
+}
+
+/** `id` is the function's unqualified ARN, whatever follows it. */
+function ruleFor(rules: ReadonlyMap<string, KeepAliveRule>, id: string): KeepAliveRule | undefined {
+  const parts = id.split(":");
+  return rules.get(parts.slice(0, functionArnParts).join(":")) ?? rules.get(parts[functionArnParts - 1] ?? "");
 }
 
 /**
@@ -77,6 +89,10 @@ export class PolicyByFunction implements KeepAlivePolicy {
 
   worth(idle: IdleEnvironment, nowMs: number): number {
     return this.#general.worth(idle, nowMs);
+  }
+
+  expectation(kept: KeptFunction, nowMs: number): Expectation | undefined {
+    return (this.#own(kept.id) ?? this.#general).expectation(kept, nowMs);
   }
 
   forget(id: string): void {
