@@ -9,8 +9,8 @@ import type { Config } from "./settings.ts";
 
 type MappingSetting = "kmsKeys" | "securityGroups" | "fileSystems";
 
-/** Members of a function's configuration that need a mapping. */
-export const mappedMembers = ["KMSKeyArn", "VpcConfig", "FileSystemConfigs"] as const;
+/** Members of a function's configuration that the owner may ignore. */
+const ignorableMembers = ["KMSKeyArn", "VpcConfig", "FileSystemConfigs", "SnapStart"] as const;
 
 export interface Mappings {
   /** Key files by ARN. */
@@ -88,8 +88,8 @@ export function mappingProblems(
   check("fileSystems", "ARN=DIRECTORY or ARN=SERVER:/EXPORT", (arn, path) => arn.startsWith("arn:") && isPlace(path));
   check("signingProfiles", "ARN=FILE", (arn, file) => isProfileVersion(arn) && isAbsolute(file));
   for (const member of listOf(config.ignoreUnmapped)) {
-    if (mappedMembers.some((known) => known === member)) continue;
-    problems.push(`${shown("ignoreUnmapped")}: '${member}' is not one of ${mappedMembers.join(", ")}`);
+    if (ignorableMembers.some((known) => known === member)) continue;
+    problems.push(`${shown("ignoreUnmapped")}: '${member}' is not one of ${ignorableMembers.join(", ")}`);
   }
   if (config.egress === "none" && config.securityGroups !== "") {
     problems.push(`${shown("securityGroups")}: egress is 'none', so there is nothing to open; set it to 'open'`);

@@ -54,7 +54,7 @@ export const settings = {
   },
   ignoreUnmapped: {
     default: "",
-    doc: "Comma-separated members, of `KMSKeyArn`, `VpcConfig` and `FileSystemConfigs`, that functions may have without a mapping; they are kept and shown, and have no effect.",
+    doc: "Comma-separated members, of `KMSKeyArn`, `VpcConfig`, `FileSystemConfigs` and `SnapStart`, that functions may have without anything behind them; they are kept and shown, and have no effect.",
   },
   diskBytesPerSecond: {
     default: 0,
@@ -128,6 +128,23 @@ export const settings = {
     min: 1,
     max: 1000,
     doc: "How many times a worker's memory may be promised to environments; idle ones use a fraction of theirs.",
+  },
+  cpuOvercommit: {
+    default: 128,
+    min: 1,
+    max: 1000,
+    doc: "How many times a worker's CPUs may be promised; an environment is promised one for each 1769 MB, and idle ones use none.",
+  },
+  workerMemoryMiB: {
+    default: 0,
+    min: 0,
+    unit: "MiB",
+    doc: "Memory that environments may really use together; 0 is what the machine has. When less than a tenth of it is left, idle ones are ended and new ones wait.",
+  },
+  coreScheduling: {
+    default: "on",
+    values: ["on", "off"],
+    doc: "`on`: where the kernel offers it, hyper-threads of one core run the same environment, or one of them nothing; `off`: functions share cores.",
   },
   poolMin: {
     default: 2,

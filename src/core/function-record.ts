@@ -93,6 +93,7 @@ export interface LayerUse {
   readonly signingJobArn?: string;
 }
 
+/** Without subnets and groups: of a function that was taken out of its VPC, or never was in one. */
 export interface VpcSettings {
   readonly subnetIds: readonly string[];
   readonly securityGroupIds: readonly string[];
@@ -132,6 +133,8 @@ export interface FunctionConfiguration {
   readonly fileSystems?: readonly FileSystemUse[];
   /** Where events go that the function could not process. */
   readonly deadLetterTargetArn?: string;
+  /** What SnapStart applies to; shown, and without effect. */
+  readonly snapStart?: "PublishedVersions";
   /** Of code that was signed and verified. */
   readonly signingProfileVersionArn?: string;
   readonly signingJobArn?: string;

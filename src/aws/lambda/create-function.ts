@@ -26,8 +26,9 @@ export function createFunction({
       const constraint = `Member must have length less than or equal to ${nameLengthMax}`;
       throw validationError(request.FunctionName ?? "", "functionName", constraint);
     }
-    const settings = settingsOfNew(context.scope, name, request, host);
+    // First, since an image has neither runtime nor handler.
     refuseUnsupportedSettings(request);
+    const settings = settingsOfNew(context.scope, name, request, host);
     refusePublishTo(request);
     const { scope } = context;
     await requireRole(roles, scope, settings.role);

@@ -55,7 +55,7 @@ export function showListed(configuration: FunctionConfiguration, { scope, qualif
     ...(fileSystems === undefined ? {} : { FileSystemConfigs: fileSystems.map(shownFileSystem) }),
     Architectures: [configuration.architecture],
     EphemeralStorage: { Size: configuration.ephemeralStorageMiB },
-    SnapStart: { ApplyOn: "None", OptimizationStatus: "Off" },
+    SnapStart: { ApplyOn: configuration.snapStart ?? "None", OptimizationStatus: "Off" },
     LoggingConfig: {
       LogFormat: logging.format,
       ...(logging.applicationLevel === undefined ? {} : { ApplicationLogLevel: logging.applicationLevel }),

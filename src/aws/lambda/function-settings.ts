@@ -17,7 +17,15 @@ import type { FunctionSettings, SettingsChange } from "../../control-plane/funct
 import { absentRuntimeMessage, classifyRuntime } from "../../runtimes/identifiers.ts";
 import type { FunctionVariables } from "../../secrets/function-variables.ts";
 import { checkEnvironment } from "./environment-variables.ts";
-import { checkKey, fileSystemsOf, resealVariables, sealVariables, shownFileSystem, vpcOf } from "./mapped-settings.ts";
+import {
+  checkKey,
+  fileSystemsOf,
+  resealVariables,
+  sealVariables,
+  shownFileSystem,
+  snapStartOf,
+  vpcOf,
+} from "./mapped-settings.ts";
 import { deadLetterTargetOf } from "./dead-letter-config.ts";
 import { invalidParameter } from "./refusals.ts";
 import { refuseRemoteCode } from "./unsupported.ts";
@@ -59,9 +67,10 @@ export function settingsOfNew(
   invariant(request.Role !== undefined, "the wire takes no creation without a role");
   const kmsKeyArn = request.KMSKeyArn || undefined;
   checkKey(host.variables, kmsKeyArn);
-  const vpc = vpcOf(request.VpcConfig ?? {}, host.mappings);
+  const vpc = vpcOf(request.VpcConfig, host.mappings);
   const fileSystems = fileSystemsOf(request.FileSystemConfigs ?? [], vpc, host.mappings);
   const deadLetterTargetArn = deadLetterTargetOf(request.DeadLetterConfig);
+  const snapStart = snapStartOf(request.SnapStart, host.mappings);
   return {
     description: request.Description ?? defaults.description,
     runtime: Runtime,
@@ -76,6 +85,7 @@ export function settingsOfNew(
     ...(vpc === undefined ? {} : { vpc }),
     ...(fileSystems.length === 0 ? {} : { fileSystems }),
     ...(deadLetterTargetArn === undefined ? {} : { deadLetterTargetArn }),
+    ...(snapStart === undefined ? {} : { snapStart }),
     architecture,
     tracingMode: request.TracingConfig?.Mode ?? defaults.tracingMode,
     logging: loggingOf(request.LoggingConfig, { format: "Text", group: `/aws/lambda/${name}` }),
@@ -116,6 +126,7 @@ export function changesOf(
     ...(request.DeadLetterConfig === undefined
       ? {}
       : { deadLetterTargetArn: deadLetterTargetOf(request.DeadLetterConfig) }),
+    ...(request.SnapStart === undefined ? {} : { snapStart: snapStartOf(request.SnapStart, host.mappings) }),
     ...variablesChange(request, current, host),
     ...networkChange(request, current, host),
     ...(request.LoggingConfig === undefined ? {} : { logging: loggingOf(request.LoggingConfig, current.logging) }),

@@ -306,6 +306,10 @@ const brokenCreations: readonly (readonly [object, RegExp])[] = [
   [{ Code: { ZipFile: Buffer.from("no zip") } }, /^Could not unzip uploaded file\./],
   [{ Code: { ZipFile: Buffer.alloc(0) } }, /^Uploaded file must be a non-empty zip$/],
   [{ PackageType: "Image" }, /^PackageType is not supported/],
+  [
+    { PackageType: "Image", Code: { ImageUri: "i" }, Runtime: undefined, Handler: undefined },
+    /^PackageType is not supported/,
+  ],
   [{ PublishTo: "LATEST_PUBLISHED" }, /^PublishTo is not supported/],
   [{ VpcConfig: { SubnetIds: ["subnet-1"], SecurityGroupIds: [] } }, /^SubnetIds and SecurityIds must coexist/],
   [{ VpcConfig: { SubnetIds: ["subnet-1"], SecurityGroupIds: ["sg-1"] } }, /'sg-1' does not exist\..*securityGroups/],
@@ -315,7 +319,10 @@ const brokenCreations: readonly (readonly [object, RegExp])[] = [
   [{ Layers: ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"] }, /^Layer version .* does not exist\.$/],
   [{ FileSystemConfigs: [{ Arn: "a", LocalMountPath: "/mnt/x" }] }, /access point a does not exist\. .*fileSystems/],
   [{ ImageConfig: { Command: ["x"] } }, /^ImageConfig is not supported/],
-  [{ SnapStart: { ApplyOn: "PublishedVersions" } }, /^SnapStart is not supported/],
+  [
+    { SnapStart: { ApplyOn: "PublishedVersions" } },
+    /^SnapStart is not supported by Hearth: .*ignoreUnmapped names SnapStart\.$/,
+  ],
   [
     { CodeSigningConfigArn: "arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-1" },
     /^The code signing configuration cannot be found\./,

@@ -73,7 +73,10 @@ test("a VPC is kept, shown and taken away as a whole", async () => {
   assert.deepEqual((await lambda.untilSettled("f"))["VpcConfig"], VpcConfig);
   const none = { SubnetIds: [], SecurityGroupIds: [] };
   await lambda.call("UpdateFunctionConfiguration", { FunctionName: "f", VpcConfig: none });
-  assert.equal((await lambda.untilSettled("f"))["VpcConfig"], undefined);
+  const shownNone = { ...none, VpcId: "", Ipv6AllowedForDualStack: false };
+  assert.deepEqual((await lambda.untilSettled("f"))["VpcConfig"], shownNone);
+  assert.deepEqual((await lambda.create("never", { VpcConfig: none }))["VpcConfig"], shownNone);
+  assert.equal((await lambda.create("unasked"))["VpcConfig"], undefined);
 });
 
 test("a file system needs a VPC, and holds it", async () => {
@@ -89,7 +92,25 @@ test("a file system needs a VPC, and holds it", async () => {
   await assert.rejects(lambda.call("UpdateFunctionConfiguration", leave), needsVpc);
   await lambda.call("UpdateFunctionConfiguration", { ...leave, FileSystemConfigs: [] });
   const left = await lambda.untilSettled("f");
-  assert.deepEqual([left["FileSystemConfigs"], left["VpcConfig"]], [undefined, undefined]);
+  assert.equal(left["FileSystemConfigs"], undefined);
+  await assert.rejects(lambda.call("UpdateFunctionConfiguration", { FunctionName: "f", FileSystemConfigs }), needsVpc);
+});
+
+test("SnapStart is kept and shown where the owner ignores it, on versions too, and refused elsewhere", async () => {
+  const on = { ApplyOn: "PublishedVersions", OptimizationStatus: "Off" };
+  const ask = { FunctionName: "f", SnapStart: { ApplyOn: "PublishedVersions" } };
+  await using strict = await LambdaBench.open();
+  await using lambda = await LambdaBench.open(["nodejs24.x"], { ignoreUnmapped: "SnapStart" });
+  await strict.create("f");
+
+  await assert.rejects(strict.call("UpdateFunctionConfiguration", ask), { message: /ignoreUnmapped names SnapStart/ });
+  assert.deepEqual((await lambda.create("f", ask))["SnapStart"], on);
+  await lambda.call("UpdateFunctionConfiguration", { FunctionName: "f", Description: "kept" });
+  assert.deepEqual((await lambda.untilSettled("f"))["SnapStart"], on);
+  assert.deepEqual((await lambda.call("PublishVersion", { FunctionName: "f" }))["SnapStart"], on);
+
+  await lambda.call("UpdateFunctionConfiguration", { FunctionName: "f", SnapStart: { ApplyOn: "None" } });
+  assert.deepEqual((await lambda.untilSettled("f"))["SnapStart"], { ...on, ApplyOn: "None" });
 });
 
 test("what the owner has chosen to ignore is kept and shown", async () => {

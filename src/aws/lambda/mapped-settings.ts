@@ -1,23 +1,24 @@
 /**
- * `KMSKeyArn`, `VpcConfig` and `FileSystemConfigs`: what AWS accounts have and a host has not. The owner maps each to
- * something of the host, or says that it may be ignored; anything else is refused, naming the setting.
+ * `KMSKeyArn`, `VpcConfig`, `FileSystemConfigs` and `SnapStart`: what AWS has and a host has not. The owner maps each to
+ * something of the host, where there is something, or says that it may be ignored; anything else is refused, naming the
+ * setting.
  */
-import type { FileSystemConfig, VpcConfig, VpcConfigResponse } from "@aws-sdk/client-lambda";
+import type { FileSystemConfig, SnapStart, VpcConfig, VpcConfigResponse } from "@aws-sdk/client-lambda";
 import { createHash } from "node:crypto";
 import { egressOf, fileSystemOf, type Mappings } from "../../config/mappings.ts";
-import type { FileSystemUse, SealedVariables, VpcSettings } from "../../core/function-record.ts";
+import type { FileSystemUse, FunctionConfiguration, SealedVariables, VpcSettings } from "../../core/function-record.ts";
 import type { FunctionVariables, Variables } from "../../secrets/function-variables.ts";
 import { KeyMissingError } from "../../secrets/keyring.ts";
-import { invalidParameter } from "./refusals.ts";
+import { invalidParameter, notSupported } from "./refusals.ts";
 
-/** Undefined when the function shall be in no VPC. */
-export function vpcOf(request: VpcConfig, mappings: Mappings): VpcSettings | undefined {
+/** Undefined when nothing is asked; one without subnets is none, which AWS shows nevertheless. */
+export function vpcOf(request: VpcConfig | undefined, mappings: Mappings): VpcSettings | undefined {
+  if (request === undefined) return undefined;
   const subnetIds = request.SubnetIds ?? [];
   const securityGroupIds = request.SecurityGroupIds ?? [];
   if (subnetIds.length > 0 !== securityGroupIds.length > 0) {
     throw invalidParameter("SubnetIds and SecurityIds must coexist or be both empty list.");
   }
-  if (securityGroupIds.length === 0) return undefined;
   const outcome = egressOf(mappings, securityGroupIds);
   if (outcome.kind === "unmapped") {
     throw invalidParameter(
@@ -28,13 +29,13 @@ export function vpcOf(request: VpcConfig, mappings: Mappings): VpcSettings | und
   return { subnetIds, securityGroupIds, ipv6AllowedForDualStack: request.Ipv6AllowedForDualStack ?? false };
 }
 
-/** There are no VPCs here, so that the id only says which functions share their subnets. */
+/** There are no VPCs here, so that the id only says which functions share their subnets; none is shown as AWS does. */
 export function showVpc({ subnetIds, securityGroupIds, ipv6AllowedForDualStack }: VpcSettings): VpcConfigResponse {
   const id = createHash("sha256").update(subnetIds.toSorted().join()).digest("hex");
   return {
     SubnetIds: [...subnetIds],
     SecurityGroupIds: [...securityGroupIds],
-    VpcId: `vpc-${id.slice(0, 17)}`,
+    VpcId: subnetIds.length === 0 ? "" : `vpc-${id.slice(0, 17)}`,
     Ipv6AllowedForDualStack: ipv6AllowedForDualStack,
   };
 }
@@ -54,11 +55,24 @@ export function fileSystemsOf(
       const mend = mendedBy("fileSystems", "FileSystemConfigs");
       throw invalidParameter(`EFS access point ${arn} does not exist${mend}`);
     }
-    if (vpc === undefined) {
+    if (vpc === undefined || vpc.subnetIds.length === 0) {
       throw invalidParameter(`Function must be configured to execute in a VPC to reference access point ${arn}`);
     }
     return { arn, localMountPath };
   });
+}
+
+/** Undefined when it shall be off. Nothing is restored here, so that it is accepted only where the owner knows. */
+export function snapStartOf(
+  request: SnapStart | undefined,
+  { ignored }: Pick<Mappings, "ignored">,
+): FunctionConfiguration["snapStart"] {
+  if (request?.ApplyOn !== "PublishedVersions") return undefined;
+  if (ignored.has("SnapStart")) return request.ApplyOn;
+  throw notSupported(
+    "SnapStart",
+    "every environment initialises anew. It is accepted, without effect, when the setting ignoreUnmapped names SnapStart.",
+  );
 }
 
 /** Throws AWS's refusal when no such key is registered. */

@@ -19,11 +19,6 @@ const unsupportedSettings: readonly {
     why: "there are no container images yet; use a zip package.",
   },
   {
-    member: "SnapStart",
-    isAskedFor: ({ SnapStart }) => (SnapStart?.ApplyOn ?? "None") !== "None",
-    why: "there are no published versions yet; apply it on None.",
-  },
-  {
     member: "TenancyConfig",
     isAskedFor: ({ TenancyConfig }) => TenancyConfig !== undefined,
     why: "environments are not separated by tenant.",

@@ -40,6 +40,7 @@ export type FunctionSettings = Pick<
   | "logging"
   | "layers"
   | "deadLetterTargetArn"
+  | "snapStart"
 >;
 
 /** What a verified signature tells of code; nothing for code that has none. */
