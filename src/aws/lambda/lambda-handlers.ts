@@ -147,8 +147,8 @@ export function createLambdaHandlers(services: LambdaServices): Handlers {
 
 const refusedMembers =
   "`KMSKeyArn`, `VpcConfig` and `FileSystemConfigs` need the owner's mapping (docs/configuration.md); `TracingConfig` Active " +
-  "samples, and nothing records traces. `DeadLetterConfig` takes SQS queues only. Refused by name: " +
-  "`SnapStart`, durable, tenancy and capacity-provider configuration.";
+  "samples, and nothing records traces. `DeadLetterConfig` takes SQS queues only. `SnapStart` has no effect, and is accepted " +
+  "only where the owner ignores it. Refused by name: durable, tenancy and capacity-provider configuration.";
 
 /**
  * What works only in part; stands in docs/compatibility.md.
