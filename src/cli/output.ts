@@ -78,3 +78,9 @@ export function formatAge(ageMs: number): string {
 export function formatMiB(bytes: number): string {
   return `${(bytes / 1_048_576).toFixed(1)} MiB`;
 }
+
+/** `268 B`, `1.2 KiB`, `50.0 MiB`: for what may be of any size. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  return bytes < 1_048_576 ? `${(bytes / 1024).toFixed(1)} KiB` : formatMiB(bytes);
+}

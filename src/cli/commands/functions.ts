@@ -15,7 +15,7 @@ import { setTimeout } from "node:timers/promises";
 
 import type { Connection } from "../endpoint.ts";
 import { allOf, pairsOf, readCode, withLambda } from "../lambda-client.ts";
-import { CommandError, formatMiB, table, type Output } from "../output.ts";
+import { CommandError, formatBytes, table, type Output } from "../output.ts";
 
 /** Any role will do, since policies are not enforced; AWS wants one. */
 const defaultRole = "arn:aws:iam::000000000000:role/hearth";
@@ -121,7 +121,7 @@ export function functionTable(rows: readonly FunctionConfiguration[]): string {
       { title: "HANDLER", value: (row) => row.Handler ?? "" },
       { title: "MEMORY", value: (row) => `${row.MemorySize} MB`, align: "right" },
       { title: "TIMEOUT", value: (row) => `${row.Timeout} s`, align: "right" },
-      { title: "CODE", value: (row) => formatMiB(row.CodeSize ?? 0), align: "right" },
+      { title: "CODE", value: (row) => formatBytes(row.CodeSize ?? 0), align: "right" },
       { title: "MODIFIED", value: (row) => row.LastModified ?? "" },
       { title: "DESCRIPTION", value: (row) => row.Description ?? "" },
     ],
@@ -141,7 +141,7 @@ function describe(configuration: FunctionConfiguration): string {
     ["memory", `${configuration.MemorySize} MB`],
     ["timeout", `${configuration.Timeout} s`],
     ["/tmp", `${configuration.EphemeralStorage?.Size} MB`],
-    ["code", `${formatMiB(configuration.CodeSize ?? 0)}, sha256 ${configuration.CodeSha256}`],
+    ["code", `${formatBytes(configuration.CodeSize ?? 0)}, sha256 ${configuration.CodeSha256}`],
     ["layers", configuration.Layers?.map(({ Arn }) => Arn).join(" ")],
     ["variables", Object.keys(configuration.Environment?.Variables ?? {}).join(" ")],
     ["log group", configuration.LoggingConfig?.LogGroup],
