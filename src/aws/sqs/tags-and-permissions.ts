@@ -7,6 +7,7 @@ import type {
   TagQueueCommandInput,
   UntagQueueCommandInput,
 } from "@aws-sdk/client-sqs";
+import { invalidParameter } from "../../control-plane/queues/refusals.ts";
 import type { CallContext, Handlers } from "../service.ts";
 import { queueAt, type SqsServices } from "./queue-access.ts";
 
@@ -29,7 +30,9 @@ export function tagAndPermissionHandlers(services: SqsServices): Handlers {
 
     async UntagQueue(input: UntagQueueCommandInput, context: CallContext) {
       const queue = await queueAt(services, input.QueueUrl, "owner", context);
-      await queues.changeTags(queue, { remove: input.TagKeys ?? [] });
+      const { TagKeys: remove = [] } = input;
+      if (remove.length === 0) throw invalidParameter("Tag keys must be between 1 and 128 characters in length.");
+      await queues.changeTags(queue, { remove });
       return {};
     },
 

@@ -5,7 +5,7 @@
 import { unreachable } from "../../core/invariant.ts";
 import { depthMax, setOwn } from "./json-codec.ts";
 import { SerializationError } from "./serialization-error.ts";
-import type { MapShape, Shape, Slot, StructureShape } from "./shapes.ts";
+import type { MapShape, Member, Shape, Slot, StructureShape } from "./shapes.ts";
 import { textTrait } from "./shapes.ts";
 import { parseText } from "./text-values.ts";
 
@@ -52,8 +52,14 @@ export function decodeFormStructure(shape: StructureShape, node: FormNode): Reco
   for (const member of shape.members) {
     const child = node.children.get(textTrait(member.traits, "xmlName") ?? member.name);
     if (child !== undefined) decoded[member.name] = decodeFormSlot(member, child);
+    else if (isEmptyList(member)) decoded[member.name] = [];
   }
   return decoded;
+}
+
+/** A form has no fields for a flattened list without elements: one that has to be there, and is not, is empty. */
+function isEmptyList({ shape, required, traits }: Member): boolean {
+  return shape.kind === "list" && required && traits["xmlFlattened"] !== undefined;
 }
 
 function decodeFormSlot(slot: Slot, node: FormNode): unknown {

@@ -7,7 +7,7 @@ import { ApiError } from "../../core/errors.ts";
 import { grants, isKnownOperator, type AccessRequest } from "../policies/authorization.ts";
 import type { PolicyDocument, PolicyStatement } from "../policies/policy-document.ts";
 import { queueArn, type QueueRef } from "./queue-record.ts";
-import { invalidAttribute, invalidParameter, invalidValue } from "./refusals.ts";
+import { invalidAttribute, invalidParameter, invalidValue, missingParameter } from "./refusals.ts";
 
 interface QueuePolicy {
   readonly allows: PolicyDocument;
@@ -123,6 +123,7 @@ export interface QueuePermission {
 export function withPermission(policy: string | undefined, queue: QueueRef, permission: QueuePermission): string {
   const { label, accounts, actions } = permission;
   requireLabel(label);
+  if (actions.length === 0) throw missingParameter("Actions");
   if (accounts.length === 0 || !accounts.every((account) => /^\d{12}$/.test(account))) {
     throw invalidValue("PrincipalId", `[${accounts.join(", ")}]`, "Unable to verify.");
   }
@@ -130,9 +131,8 @@ export function withPermission(policy: string | undefined, queue: QueueRef, perm
     throw new ApiError("OverLimit", `${actions.length} Actions were found, maximum allowed is ${actionsMax}.`);
   }
   const denied = actions.find((action) => !grantable.has(action));
-  if (actions.length === 0 || denied !== undefined) {
-    const reason = "Only the queue owner is allowed to invoke this action.";
-    throw invalidValue("ActionName", `SQS:${denied ?? ""}`, reason);
+  if (denied !== undefined) {
+    throw invalidValue("ActionName", `SQS:${denied}`, "Only the queue owner is allowed to invoke this action.");
   }
   const arn = queueArn(queue);
   const { Version, Id, statements } = editable(policy, arn);
