@@ -32,7 +32,7 @@ import { tryBatch, type Tried } from "./batch-invocation.ts";
 import type { Batch } from "./batch-reader.ts";
 import { processedOf } from "./batch-response.ts";
 import { RetryLine } from "./retry-line.ts";
-import { eventOf } from "./sqs-event.ts";
+import { eventOf, traceOf } from "./sqs-event.ts";
 
 /** Of the events that one mapping holds in memory; one batch is always processed. */
 const bytesHeldMax = 33_554_432;
@@ -148,7 +148,7 @@ export class BatchProcessor {
   async #process(batch: HeldBatch, signal: AbortSignal): Promise<void> {
     const { frontend, newId, clock } = this.#options;
     const payload = eventOf(batch.items);
-    const traceId = batch.items.find(({ message }) => message.traceHeader !== undefined)?.message.traceHeader;
+    const traceId = traceOf(batch.items);
     const giveBackAtMs = clock.monotonicMs() + holdMsMax;
     while (!signal.aborted && clock.monotonicMs() < giveBackAtMs) {
       const { scope, functionName, qualifier } = this.#mapping;

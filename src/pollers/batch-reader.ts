@@ -4,11 +4,13 @@
  * to others until it is let go.
  * https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
  */
-import type { MappingSettings } from "../control-plane/event-source-mappings/mapping-record.ts";
+import type { EventSourceMappingRecord } from "../control-plane/event-source-mappings/mapping-record.ts";
 import type { ReceivedMessage } from "../control-plane/queues/message.ts";
 import type { MessageQueue } from "../control-plane/queues/message-queue.ts";
 import { isFifoName, type QueueRef } from "../control-plane/queues/queue-record.ts";
 import type { Clock } from "../core/clock.ts";
+import { functionArn } from "../core/function-record.ts";
+import { lineageIdOf, type LineageId } from "../data-plane/frontend/lineage.ts";
 import type { CountEvents } from "../metering/metrics/mapping-metrics.ts";
 import { recordFilterOf, type RecordFilter } from "./record-filter.ts";
 import { batchItem, eventBytesMax, itemsOfOneEvent, sqsRecord, type BatchItem } from "./sqs-event.ts";
@@ -48,15 +50,19 @@ export class BatchReader {
   #batchSize = 1;
   #windowMs = 0;
   #filter: RecordFilter = () => true;
+  /** The function's. */
+  #lineageId: LineageId = "";
 
-  constructor(settings: MappingSettings, options: BatchReaderOptions) {
+  constructor(mapping: EventSourceMappingRecord, options: BatchReaderOptions) {
     this.#options = options;
     this.#isFifo = isFifoName(options.queue.name);
-    this.update(settings);
+    this.update(mapping);
   }
 
   /** Counts from the next message on, also for who is waiting for it. */
-  update({ batchSize, batchingWindowSeconds = 0, filterPatterns }: MappingSettings): void {
+  update({ scope, functionName, settings }: EventSourceMappingRecord): void {
+    const { batchSize, batchingWindowSeconds = 0, filterPatterns } = settings;
+    this.#lineageId = lineageIdOf(functionArn(scope, functionName));
     this.#batchSize = batchSize;
     this.#windowMs = batchingWindowSeconds * 1000;
     this.#filter = recordFilterOf(filterPatterns);
@@ -117,7 +123,7 @@ export class BatchReader {
     const unwanted: string[] = [];
     for (const message of received) {
       const record = sqsRecord(message, { queue, hasWindow: this.#windowMs > 0 });
-      if (this.#filter(record, message.body)) items.push(batchItem(message, record));
+      if (this.#filter(record, message.body)) items.push(batchItem(message, record, this.#lineageId));
       else unwanted.push(message.receiptHandle);
     }
     count("PolledEventCount", received.length);
@@ -139,7 +145,7 @@ export class BatchReader {
     }
   }
 
-  /** What is too large for one event of a FIFO queue waits in the queue: it may be of a group of that event. */
+  /** What does not go into one event of a FIFO queue waits in the queue: it may be of a group of that event. */
   async #cut(messages: MessageQueue, items: readonly BatchItem[]): Promise<Batch[]> {
     const batches: Batch[] = [];
     for (let at = 0; at < items.length;) {

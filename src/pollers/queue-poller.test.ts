@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import type { InvokeOutcome } from "../data-plane/frontend/contract.ts";
+import { lineageIdOf, lineageOf, turnsMax, withLineage } from "../data-plane/frontend/lineage.ts";
 import { UnavailableError } from "../core/errors.ts";
+import { functionArn } from "../core/function-record.ts";
 import { scope } from "../../test/support/data-plane.ts";
 import { failed, PollersBench, reporting, succeeded, throttled } from "../../test/support/pollers-bench.ts";
 
@@ -227,6 +229,53 @@ test("a FIFO queue's groups keep their order, with one batch of each in flight",
   await bench.settled();
   assert.deepEqual(bench.bodies, [["a1", "a2"], ["b1"], ["a3"]]);
   held.end();
+});
+
+/** The header of a message whose chain has invoked the function so often. */
+function traced(turns: number): string {
+  const id = lineageIdOf(functionArn(scope, "f"));
+  let header = "Root=1-2-3";
+  for (let turn = 0; turn < turns; turn++) header = withLineage(header, lineageOf(header, id));
+  return header;
+}
+
+test("a message in a loop is refused alone; those beside it are processed, and go on the chain with the most turns", async () => {
+  const queue = await bench.queue("q");
+  bench.answer = ({ request: { traceId } }) =>
+    traceId === traced(turnsMax) ? { kind: "recursive", message: "a loop" } : succeeded();
+  await bench.send(queue, [
+    { body: "new", traceHeader: "Root=4-5-6" },
+    { body: "third turn", traceHeader: traced(2) },
+    { body: "second turn", traceHeader: traced(1) },
+    { body: "loop", traceHeader: traced(turnsMax) },
+    "untraced",
+  ]);
+
+  await bench.map(queue.record);
+
+  assert.deepEqual(bench.bodies, [["new", "third turn", "second turn"], ["loop"], ["untraced"]]);
+  assert.deepEqual(
+    bench.batches.map(({ request }) => request.traceId),
+    [traced(2), traced(turnsMax), undefined],
+  );
+  assert.deepEqual(await queue.stats().then(({ visible, inFlight }) => [visible, inFlight]), [0, 1]);
+});
+
+test("in a FIFO group a loop lets those before it pass and holds back those behind it", async () => {
+  const queue = await bench.queue("q.fifo", { ContentBasedDeduplication: "true" });
+  bench.answer = ({ request: { traceId } }) =>
+    traceId === traced(turnsMax) ? { kind: "recursive", message: "a loop" } : succeeded();
+  await bench.send(queue, [
+    { body: "a1", groupId: "a" },
+    { body: "a2", groupId: "a", traceHeader: traced(turnsMax) },
+    { body: "a3", groupId: "a" },
+    { body: "b1", groupId: "b" },
+  ]);
+
+  await bench.map(queue.record);
+  await bench.advance(1000);
+
+  assert.deepEqual(bench.bodies, [["a1"], ["a2"], ["b1"]]);
 });
 
 test("what a function reports of a FIFO group comes again before what follows in the group", async () => {

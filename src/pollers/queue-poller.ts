@@ -56,7 +56,7 @@ export class QueuePoller {
       clock,
       extend: async (handle, seconds) => this.#messages?.changeVisibility(handle, seconds),
     });
-    this.#reader = new BatchReader(mapping.settings, { queue, keeper: this.#keeper, clock, count, onWarning });
+    this.#reader = new BatchReader(mapping, { queue, keeper: this.#keeper, clock, count, onWarning });
     this.#processor = new BatchProcessor(mapping, {
       ...options,
       count,
@@ -72,7 +72,7 @@ export class QueuePoller {
   /** The settings count from the next message on. */
   update(mapping: EventSourceMappingRecord): void {
     this.#isMetered = isMetered(mapping);
-    this.#reader.update(mapping.settings);
+    this.#reader.update(mapping);
     this.#processor.update(mapping);
     this.#wake?.();
   }

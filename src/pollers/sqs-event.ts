@@ -9,6 +9,7 @@ import {
 } from "../control-plane/queues/message-attributes.ts";
 import type { ReceivedMessage } from "../control-plane/queues/message.ts";
 import { queueArn, type QueueRef } from "../control-plane/queues/queue-record.ts";
+import { turnsMax, turnsOf, type LineageId } from "../data-plane/frontend/lineage.ts";
 
 /** Of an event. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
 export const eventBytesMax = 6_291_456;
@@ -76,25 +77,44 @@ export interface BatchItem {
   readonly message: ReceivedMessage;
   readonly json: string;
   readonly bytes: number;
+  /** That the function has had in the message's chain. */
+  readonly turns: number;
 }
 
-export function batchItem(message: ReceivedMessage, record: SqsRecord): BatchItem {
+/** `id` is the function's. */
+export function batchItem(message: ReceivedMessage, record: SqsRecord, id: LineageId): BatchItem {
   const json = JSON.stringify(record);
-  return { message, json, bytes: Buffer.byteLength(json) };
+  return { message, json, bytes: Buffer.byteLength(json), turns: turnsOf(message.traceHeader, id) };
+}
+
+/** The chain that an invocation with these items goes on: the one that is nearest to a loop, so that none hides in a crowd. */
+export function traceOf(items: readonly BatchItem[]): string | undefined {
+  const traced = items.filter(({ message }) => message.traceHeader !== undefined);
+  const [first] = traced;
+  const longest = first && traced.reduce((most, item) => (item.turns > most.turns ? item : most), first);
+  return longest?.message.traceHeader;
 }
 
 export function eventOf(items: readonly BatchItem[]): Uint8Array {
   return Buffer.from(`${opening}${items.map(({ json }) => json).join(",")}${closing}`);
 }
 
-/** How many of the first items go into one event: `sizeMax` at most, as many as it can hold, and always one. */
+/**
+ * How many of the first items go into one event: `sizeMax` at most, as many as it can hold, and always one. What is in a
+ * loop is refused, and takes nothing else with it.
+ */
 export function itemsOfOneEvent(items: readonly BatchItem[], sizeMax: number): number {
   let bytes = opening.length + closing.length;
   let count = 0;
   for (const item of items) {
     bytes += item.bytes + (count === 0 ? 0 : 1);
-    if (count > 0 && (count >= sizeMax || bytes > eventBytesMax)) break;
+    const isOther = isLoop(item) !== isLoop(items[0] ?? item);
+    if (count > 0 && (count >= sizeMax || bytes > eventBytesMax || isOther)) break;
     count += 1;
   }
   return count;
+}
+
+function isLoop({ turns }: BatchItem): boolean {
+  return turns >= turnsMax;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { lineageIdOf, lineageOf, withLineage } from "./lineage.ts";
+import { lineageIdOf, lineageOf, turnsMax, turnsOf, withLineage } from "./lineage.ts";
 
 const a = lineageIdOf("arn:aws:lambda:us-east-1:000000000000:function:a");
 const b = lineageIdOf("arn:aws:lambda:us-east-1:000000000000:function:b");
@@ -17,6 +17,7 @@ test("a function has 16 turns in a chain, and its 17th is a loop", () => {
 
   assert.deepEqual(turns, [...Array.from({ length: 16 }, () => false), true]);
   assert.equal(header, `${head};Lineage=17:${a}:16`);
+  assert.deepEqual([turnsOf(head, a), turnsOf(header, a), turnsOf(undefined, a)], [0, turnsMax + 1, 0]);
 });
 
 test("each function of a chain is counted for itself", () => {

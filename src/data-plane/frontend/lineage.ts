@@ -32,8 +32,7 @@ export function lineageIdOf(functionArn: string): LineageId {
 /** The lineage of an invocation of `id` that came with the header `given`. Whatever is malformed begins anew. */
 export function lineageOf(given: string | undefined, id: LineageId): Lineage {
   const { total, turns } = parsed(given);
-  const before = turns.get(id);
-  const now = before === undefined ? 0 : before + 1;
+  const now = turnsIn(turns, id);
   turns.delete(id);
   turns.set(id, now);
   const kept = [...turns].slice(-functionsMax);
@@ -41,6 +40,16 @@ export function lineageOf(given: string | undefined, id: LineageId): Lineage {
     field: `Lineage=${total + 1}:${kept.map(([each, count]) => `${each}:${count}`).join("|")}`,
     isLoop: now >= turnsMax,
   };
+}
+
+/** Turns that the function has had in the chain that came with the header `given`; from `turnsMax` on it is a loop. */
+export function turnsOf(given: string | undefined, id: LineageId): number {
+  return turnsIn(parsed(given).turns, id);
+}
+
+function turnsIn(turns: ReadonlyMap<LineageId, number>, id: LineageId): number {
+  const before = turns.get(id);
+  return before === undefined ? 0 : before + 1;
 }
 
 /** The header with this lineage instead of any other. */
