@@ -47,16 +47,15 @@ test("Put replaces the whole configuration, Update changes what it names", async
 
 test("one destination is changed without the other, and an empty one takes it away", async () => {
   const queue = "arn:aws:sqs:us-east-1:000000000000:q";
-  const topic = "arn:aws:sns:us-east-1:000000000000:t";
-  await call("Put", destinations(queue, topic));
+  await call("Put", destinations(queue, `${queue}-failures`));
 
-  assert.deepEqual((await call("Update", destinations(undefined, "arn:aws:s3:::bucket")))["DestinationConfig"], {
+  assert.deepEqual((await call("Update", destinations(undefined, `${queue}-dead`)))["DestinationConfig"], {
     OnSuccess: { Destination: queue },
-    OnFailure: { Destination: "arn:aws:s3:::bucket" },
+    OnFailure: { Destination: `${queue}-dead` },
   });
   assert.deepEqual((await call("Update", destinations("")))["DestinationConfig"], {
     OnSuccess: {},
-    OnFailure: { Destination: "arn:aws:s3:::bucket" },
+    OnFailure: { Destination: `${queue}-dead` },
   });
 });
 
@@ -73,6 +72,10 @@ test("destinations must be of a kind that can take the outcome, and functions mu
     [destinations("arn:aws:s3:::bucket"), /onSuccess=OnSuccess\(destination=arn:aws:s3:::bucket\), onFailure=null/],
     [destinations(undefined, "arn:aws:sqs:us-east-1:000000000000:q.fifo"), /onFailure=OnFailure\(destination=/],
     [destinations(undefined, "kafka://topic"), /onFailure=OnFailure\(destination=kafka:\/\/topic\)/],
+    [destinations("arn:aws:sns:us-east-1:000000000000:t"), /not supported by Hearth: there are no SNS topics here/],
+    [destinations(undefined, "arn:aws:events:us-east-1:000000000000:event-bus/b"), /there are no event buses here/],
+    [destinations(undefined, "arn:aws:s3:::bucket"), /there are no S3 buckets here/],
+    [destinations("arn:aws:sqs:us-east-1:999999999999:q"), /the queue is of another account or region/],
     [{}, /^You must specify at least one of error handling or destination setting\.$/],
   ];
 

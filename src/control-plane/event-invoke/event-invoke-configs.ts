@@ -13,7 +13,7 @@ import type { Records } from "../../engine/contract.ts";
 import { FunctionParts } from "../functions/function-parts.ts";
 import type { Functions } from "../functions/functions.ts";
 import { isKnown } from "../functions/is-known.ts";
-import { destinationKindOf } from "./destination.ts";
+import { destinationKindOf, type DestinationKind } from "./destination.ts";
 
 export interface EventInvokeConfig {
   /** `$LATEST`, a version number or an alias. */
@@ -124,12 +124,14 @@ export class EventInvokeConfigs {
     const onSuccess = destinations?.onSuccess?.arn;
     const onFailure = destinations?.onFailure?.arn;
     for (const arn of [onSuccess, onFailure]) if (arn !== undefined) await this.#requireFunctionBehind(target, arn);
-    if (isDestination(onSuccess, "success") && isDestination(onFailure, "failure")) return;
-    throw new ApiError(
-      "InvalidParameterValueException",
-      `The provided destination config DestinationConfig(onSuccess=${shown("OnSuccess", onSuccess)}, ` +
-        `onFailure=${shown("OnFailure", onFailure)}) is invalid.`,
-    );
+    if (!isDestination(onSuccess, "success") || !isDestination(onFailure, "failure")) {
+      throw new ApiError(
+        "InvalidParameterValueException",
+        `The provided destination config DestinationConfig(onSuccess=${shown("OnSuccess", onSuccess)}, ` +
+          `onFailure=${shown("OnFailure", onFailure)}) is invalid.`,
+      );
+    }
+    for (const arn of [onSuccess, onFailure]) if (arn !== undefined) requireServed(target, arn);
   }
 
   /** Only of functions it is known whether they exist; those of other accounts and regions are out of reach. */
@@ -170,6 +172,25 @@ function isDestination(arn: string | undefined, outcome: "success" | "failure"):
   const kind = destinationKindOf(arn);
   if (kind === undefined || kind === "kafka-topic") return false;
   return kind !== "bucket" || outcome === "failure";
+}
+
+const notServed: Readonly<Partial<Record<DestinationKind, string>>> = {
+  topic: "there are no SNS topics here",
+  "event-bus": "there are no event buses here",
+  bucket: "there are no S3 buckets here",
+};
+
+/** What nothing could ever be sent to is refused now, not when an event has failed. */
+function requireServed({ scope }: QualifiedFunction, arn: string): void {
+  const kind = destinationKindOf(arn);
+  const [, , , region, account] = arn.split(":");
+  const isFar = kind === "queue" && (region !== scope.region || account !== scope.account);
+  const reason = isFar ? "the queue is of another account or region" : kind && notServed[kind];
+  if (reason === undefined) return;
+  throw new ApiError(
+    "InvalidParameterValueException",
+    `DestinationConfig is not supported by Hearth: ${reason}; name a function or an SQS queue of this account and region.`,
+  );
 }
 
 function shown(name: "OnSuccess" | "OnFailure", arn: string | undefined): string {
