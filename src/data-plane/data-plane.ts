@@ -2,6 +2,7 @@
  * Puts the parts of the data plane together: directory, counting, assignment, pools, and the frontend before them.
  */
 import type { Clock } from "../core/clock.ts";
+import type { Scope } from "../core/identity.ts";
 import type { Engine } from "../engine/contract.ts";
 import type { LambdaMetrics } from "../metering/metrics/lambda-metrics.ts";
 import type { UsageRecord } from "../metering/usage-record.ts";
@@ -16,8 +17,9 @@ import type { FindSurroundings } from "./assignment/surroundings.ts";
 import { CountingService } from "./counting/counting-service.ts";
 import { createScalingRate, type ScalingRateName } from "./counting/scaling-rate.ts";
 import type { Frontend } from "./frontend/contract.ts";
-import { FunctionDirectory } from "./frontend/function-directory.ts";
+import { FunctionDirectory, type Resolution } from "./frontend/function-directory.ts";
 import { InvocationFrontend } from "./frontend/invocation-frontend.ts";
+import { insightOf, type FunctionInsight, type InsightSources } from "./insight.ts";
 import type { AttachedWorker } from "./placement/worker-fleet.ts";
 import type { Provisioning } from "./scaling/contract.ts";
 import { keepAlivePolicyOf, type KeepAliveConfig } from "./scaling/keep-alive/named-policies.ts";
@@ -56,6 +58,8 @@ export interface DataPlane {
   /** Who signs with this key; undefined when no living environment has it. */
   credentialsOf(accessKeyId: string): EnvironmentIdentity | undefined;
   environment(id: string): EnvironmentIdentity | undefined;
+  /** Why a version is warm, cold or throttled just now; of an alias that splits its traffic, its first version. */
+  why(scope: Scope, functionName: string, qualifier?: string): Promise<WhyOutcome>;
   /** What the workers have; a worker that is lost meanwhile has nothing. */
   environments(): Promise<EnvironmentInfo[]>;
   pools(): Promise<PoolInfo[]>;
@@ -63,10 +67,15 @@ export interface DataPlane {
   close(): Promise<void>;
 }
 
+export type WhyOutcome =
+  | ({ readonly kind: "found" } & FunctionInsight)
+  | Exclude<Resolution, { readonly kind: "found" }>;
+
 /** Resolves when every function in the records is known. */
 export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlane> {
   const { clock, config, engine, metrics, resolveRuntime } = options;
   const counting = new CountingService(config);
+  const scalingRate = createScalingRate(config);
   const pools = new PoolKeeper({
     clock,
     resolveRuntime,
@@ -86,7 +95,7 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
       pins,
     }),
     keepAlive: keepAlivePolicyOf(config),
-    scalingRate: createScalingRate(config),
+    scalingRate,
     environmentLifeMsMax: config.environmentLifeMsMax,
     overcommitFactor: config.memoryOvercommit,
     metrics,
@@ -131,6 +140,8 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
   await pins.follow(engine.records);
   await directory.follow(engine.records);
 
+  const allPools = (): Promise<PoolInfo[]> => fromAll(assignment.workers, (worker) => worker.pools());
+  const poolOf: InsightSources["poolOf"] = (configuration, all) => pools.poolOf(configuration, all);
   return {
     frontend: new InvocationFrontend({
       clock,
@@ -146,7 +157,14 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
     environment: (id) => assignment.environment(id),
     environments: () => fromAll(assignment.workers, (worker) => worker.environments()),
     provisioning: provisioner,
-    pools: () => fromAll(assignment.workers, (worker) => worker.pools()),
+    pools: allPools,
+    async why(scope, functionName, qualifier) {
+      const resolution = directory.resolve(scope, functionName, qualifier, drawFirstVersion);
+      if (resolution.kind !== "found") return resolution;
+      const { configuration, alias } = resolution;
+      const sources = { clock, config, counting, scalingRate, assignment, pools: allPools, poolOf };
+      return { kind: "found", ...(await insightOf(sources, scope, configuration, alias)) };
+    },
     async close() {
       directory.close();
       pins.close();
@@ -157,6 +175,9 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
     },
   };
 }
+
+/** Above the weights of all further versions. */
+const drawFirstVersion = (): number => 1;
 
 async function fromAll<T>(workers: readonly Worker[], ask: (worker: Worker) => Promise<T[]>): Promise<T[]> {
   const answers = await Promise.all(workers.map((worker) => ask(worker).catch(() => [])));

@@ -11,13 +11,15 @@ import type { FunctionConfiguration } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
 import type { ScalingRate } from "../counting/scaling-rate.ts";
 import type { Invocation, InvocationHandle, Worker, WorkerListener } from "../../worker/contract.ts";
+import type { EnvironmentsInsight, KeepAliveView } from "../insight.ts";
 import { WorkerFleet, type AttachedWorker } from "../placement/worker-fleet.ts";
 import type { WorkerNode } from "../placement/worker-node.ts";
 import type { IdleEnvironment, KeepAlivePolicy } from "../scaling/keep-alive/contract.ts";
 import type { ProvisionOutcome } from "../scaling/provisioner.ts";
+import { DecisionLog, type Decision, type WaitReason } from "./decision-log.ts";
 import { EnvironmentRegistry, type EnvironmentIdentity } from "./environment-registry.ts";
 import { EnvironmentStarter, type StarterOptions } from "./environment-starter.ts";
-import { EnvironmentTable, type TableActions } from "./environment-table.ts";
+import { EnvironmentTable, keptAs, type TableActions } from "./environment-table.ts";
 import { Environment } from "./environment.ts";
 import { IdleMeter } from "./idle-meter.ts";
 import { EnvironmentKeeper } from "./keeper.ts";
@@ -44,6 +46,7 @@ export class Assignment {
   readonly #starter: EnvironmentStarter;
   readonly #actions: TableActions;
   readonly #onFleetChange: () => void;
+  readonly #decisions = new DecisionLog();
   /** By unqualified ARN, then version. */
   readonly #tables = new Map<string, Map<string, EnvironmentTable>>();
   #closed = false;
@@ -72,7 +75,7 @@ export class Assignment {
     this.#actions = {
       mayStart: ({ scope, configuration }) => scalingRate.take(scope, configuration.functionArn, clock.monotonicMs()),
       start: (table) => void this.#starter.start(table),
-      retire: (environment) => void this.#registry.destroy(environment),
+      retire: (environment) => this.#retire(environment),
       becameIdle: (environment) => this.#registry.becameIdle(environment),
       isSpent: (environment) => this.#registry.isSpent(environment),
       provisionedChanged: (table, endedAfterMs) => options.onProvisionedChange(table.configuration, endedAfterMs),
@@ -84,6 +87,7 @@ export class Assignment {
     const table = this.#find(configuration) ?? this.#open(scope, configuration);
     const acquired = table.acquire();
     if (!(acquired instanceof Environment)) return this.#awaited(table, acquired);
+    table.decisions.note("warm", acquired.isProvisioned ? "provisioned" : "idle", this.#clock.now());
     this.#idleMeter.ended(acquired);
     if (!acquired.isProvisioned) {
       acquired.isCountedBusy = true;
@@ -91,6 +95,34 @@ export class Assignment {
       this.#keeper.used(acquired);
     }
     return acquired;
+  }
+
+  /** A request for that version was turned away. */
+  noteThrottled(configuration: FunctionConfiguration, reason: string, limit = ""): void {
+    this.#decisions.of(configuration).note("throttled", reason, this.#clock.now(), 0, limit);
+  }
+
+  /** How a version stands, for who asks; a version that was never invoked has nothing yet. */
+  inspect(
+    configuration: FunctionConfiguration,
+    idleShownMax: number,
+  ): {
+    readonly environments: EnvironmentsInsight;
+    readonly keepAlive: KeepAliveView;
+    readonly decisions: readonly Decision[];
+  } {
+    const table = this.#find(configuration);
+    const census = table?.census() ?? { idle: [], atWork: 0, starting: 0, waiting: 0, provisioned: 0 };
+    const shown = census.idle.slice(0, idleShownMax);
+    return {
+      environments: {
+        ...census,
+        idle: census.idle.length,
+        idleOnes: shown.map((environment) => this.#registry.inspectIdle(environment)),
+      },
+      keepAlive: this.#keeper.inspect(keptAs(configuration), table),
+      decisions: this.#decisions.recent(configuration),
+    };
   }
 
   /** When the provisioned environments of a version were created, those first that have been ready for longest. */
@@ -143,6 +175,7 @@ export class Assignment {
 
   /** Of this function only these configurations are invoked from now on. */
   retain(functionArn: string, live: readonly FunctionConfiguration[]): void {
+    this.#decisions.retain(functionArn, live);
     const versions = this.#tables.get(functionArn);
     if (versions === undefined) return;
     for (const [version, table] of versions) {
@@ -194,14 +227,42 @@ export class Assignment {
 
   async #awaited(table: EnvironmentTable, waiting: Promise<Acquired>): Promise<Acquired> {
     this.#keeper.arrived(table);
+    const reason: WaitReason = table.hasEnvironments ? "all-at-work" : "no-environment";
+    const sinceMs = this.#clock.monotonicMs();
     let acquired: Acquired | undefined;
     try {
       acquired = await waiting;
       return acquired;
+    } catch (error) {
+      table.decisions.note("failed", reason, this.#clock.now(), 0, error instanceof Error ? error.message : "");
+      throw error;
     } finally {
-      if (acquired instanceof Environment) acquired.isCountedBusy = true;
-      else this.#keeper.ended(table);
+      if (acquired instanceof Environment) {
+        acquired.isCountedBusy = true;
+        this.#noteWait(acquired, reason, sinceMs);
+      } else this.#keeper.ended(table);
     }
+  }
+
+  #noteWait({ table, invocations, startMs, phases }: Environment, reason: WaitReason, sinceMs: number): void {
+    const nowMs = this.#clock.now();
+    if (invocations === 0) {
+      table.decisions.note("cold", reason, nowMs, startMs, phases?.pooled === true ? "pooled" : "not pooled");
+    } else table.decisions.note("waited", reason, nowMs, this.#clock.monotonicMs() - sinceMs);
+  }
+
+  /** It is in no table any more. */
+  #retire(environment: Environment): void {
+    const { table, node } = environment;
+    const reason = table.isDraining
+      ? "function-changed"
+      : node.draining
+        ? "worker-draining"
+        : this.#registry.isSpent(environment)
+          ? "too-old"
+          : "not-provisioned";
+    table.decisions.note("retired", reason, this.#clock.now());
+    void this.#registry.destroy(environment);
   }
 
   /** For an environment that nobody waits for: none that is worth as much gives its memory for it. */
@@ -226,7 +287,13 @@ export class Assignment {
       this.#tables.set(configuration.functionArn, versions);
     }
     versions.get(configuration.version)?.drain();
-    const table = new EnvironmentTable(scope, configuration, this.#clock, this.#actions);
+    const table = new EnvironmentTable(
+      scope,
+      configuration,
+      this.#decisions.of(configuration),
+      this.#clock,
+      this.#actions,
+    );
     versions.set(configuration.version, table);
     return table;
   }

@@ -6,7 +6,9 @@ import type { Clock } from "../../core/clock.ts";
 import type { Scope } from "../../core/identity.ts";
 import type { LambdaMetrics } from "../../metering/metrics/lambda-metrics.ts";
 import type { EnvironmentCredentials, EnvironmentId } from "../../worker/contract.ts";
+import type { IdleInsight } from "../insight.ts";
 import type { WorkerNode } from "../placement/worker-node.ts";
+import type { DecisionKind } from "./decision-log.ts";
 import type { Environment } from "./environment.ts";
 import type { IdleMeter } from "./idle-meter.ts";
 import type { EnvironmentKeeper } from "./keeper.ts";
@@ -74,6 +76,19 @@ export class EnvironmentRegistry {
     if (environment.expiry === undefined || endsAtMs < environment.expiry.atMs) this.#armExpiry(environment, endsAtMs);
   }
 
+  /** Since when it waits, and until when, as things are now; on the wall clock. */
+  inspectIdle(environment: Environment): IdleInsight {
+    const wallMs = this.#clock.now() - this.#clock.monotonicMs();
+    // It is looked at when its timer fires, not before.
+    const endsAtMs = Math.max(this.#endsAtMs(environment), environment.expiry?.atMs ?? 0);
+    return {
+      id: environment.id,
+      isProvisioned: environment.isProvisioned,
+      sinceMs: wallMs + environment.idleSinceMs,
+      ...(endsAtMs < Infinity ? { endsAtMs: wallMs + endsAtMs } : {}),
+    };
+  }
+
   /** Takes no further invocation. */
   isSpent(environment: Environment): boolean {
     const ageMs = this.#clock.monotonicMs() - environment.createdAtMs;
@@ -101,6 +116,7 @@ export class EnvironmentRegistry {
   ended(environment: Environment): void {
     if (environment.state === "gone") return;
     environment.expiry?.timer.cancel();
+    this.#note(environment, "ended", environment.node.lost ? "worker-lost" : "by-itself");
     this.forget(environment);
     environment.table.remove(environment);
     this.#idleMeter.ended(environment);
@@ -118,13 +134,18 @@ export class EnvironmentRegistry {
    */
   async evict(node: WorkerNode<Environment>, neededMiB: number): Promise<void> {
     const victims = this.#keeper.victims(node.evictable(), neededMiB);
-    for (const { spec } of victims) this.#metrics.ended(spec, "Evictions");
+    for (const victim of victims) {
+      this.#metrics.ended(victim.spec, "Evictions");
+      this.#note(victim, "evicted", "memory");
+    }
     await Promise.all(victims.map((each) => this.#end(each, "evicted")));
   }
 
   /** Takes every idle environment from a worker. */
   async clear(node: WorkerNode<Environment>): Promise<void> {
-    await Promise.all(node.idle().map((each) => this.#end(each, "released")));
+    const idle = node.idle();
+    for (const each of idle) this.#note(each, "retired", "worker-draining");
+    await Promise.all(idle.map((each) => this.#end(each, "released")));
   }
 
   /** Resolves when nothing is being destroyed any more. */
@@ -138,6 +159,11 @@ export class EnvironmentRegistry {
     return this.destroy(environment);
   }
 
+  #note({ state, idleSinceMs, table }: Environment, kind: DecisionKind, reason: string): void {
+    const idleMs = state === "idle" ? this.#clock.monotonicMs() - idleSinceMs : 0;
+    table.decisions.note(kind, reason, this.#clock.now(), idleMs);
+  }
+
   #armExpiry(environment: Environment, atMs: number): void {
     environment.expiry?.timer.cancel();
     const timer = this.#clock.after(Math.max(0, atMs - this.#clock.monotonicMs()), () => {
@@ -146,6 +172,8 @@ export class EnvironmentRegistry {
       const endsAtMs = this.#endsAtMs(environment);
       if (this.isSpent(environment) || endsAtMs <= this.#clock.monotonicMs()) {
         this.#metrics.ended(environment.spec, "Expirations");
+        const isSpent = this.isSpent(environment);
+        this.#note(environment, isSpent ? "retired" : "expired", isSpent ? "too-old" : "keep-alive");
         void this.#end(environment, "released");
       } else this.#armExpiry(environment, endsAtMs);
     });

@@ -81,6 +81,7 @@ export class EnvironmentStarter {
         void this.#registry.destroy(environment);
         return { kind: "init-failed" };
       }
+      table.decisions.note("provisioned", "wanted", this.#clock.now(), environment.startMs);
       table.provision(environment);
       return { kind: "ready" };
     } catch (error) {

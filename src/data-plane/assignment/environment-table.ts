@@ -18,6 +18,7 @@ import type { UnavailableError } from "../../core/errors.ts";
 import type { FunctionConfiguration } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
 import type { KeptFunction } from "../scaling/keep-alive/contract.ts";
+import type { DecisionRing } from "./decision-log.ts";
 import type { Environment } from "./environment.ts";
 import { WaitingLine, type Acquired } from "./waiting-line.ts";
 
@@ -49,11 +50,33 @@ export const settleGraceMsMax = 1000;
 /** Weight of the newest start in the running mean. */
 const startWeight = 0.25;
 
+/** A version as keep-alive policies know it, whatever its code. */
+export function keptAs({
+  functionArn,
+  version,
+  memoryMiB,
+}: Pick<FunctionConfiguration, "functionArn" | "version" | "memoryMiB">): KeptFunction {
+  return { id: `${functionArn}:${version}/${memoryMiB}`, memoryMiB };
+}
+
+/** Who is what at a moment. */
+export interface TableCensus {
+  /** Provisioned ones among them. The one that is taken next is first. */
+  readonly idle: readonly Environment[];
+  readonly atWork: number;
+  readonly starting: number;
+  readonly waiting: number;
+  /** Ready, whatever they do now. */
+  readonly provisioned: number;
+}
+
 export class EnvironmentTable {
   readonly scope: Scope;
   readonly configuration: FunctionConfiguration;
   /** Its version as the keep-alive policy knows it. */
   readonly kept: KeptFunction;
+  /** What is decided about its version is noted here. */
+  readonly decisions: DecisionRing;
   readonly #clock: Clock;
   readonly #actions: TableActions;
   /** The most recently used is last. */
@@ -73,11 +96,17 @@ export class EnvironmentTable {
   #grace: Timer | undefined;
   #draining = false;
 
-  constructor(scope: Scope, configuration: FunctionConfiguration, clock: Clock, actions: TableActions) {
+  constructor(
+    scope: Scope,
+    configuration: FunctionConfiguration,
+    decisions: DecisionRing,
+    clock: Clock,
+    actions: TableActions,
+  ) {
     this.scope = scope;
     this.configuration = configuration;
-    const { functionArn, version, memoryMiB } = configuration;
-    this.kept = { id: `${functionArn}:${version}/${memoryMiB}`, memoryMiB };
+    this.decisions = decisions;
+    this.kept = keptAs(configuration);
     this.#clock = clock;
     this.#actions = actions;
     this.#waiters = new WaitingLine(clock, () => {
@@ -105,6 +134,22 @@ export class EnvironmentTable {
 
   get isDraining(): boolean {
     return this.#draining;
+  }
+
+  /** Started and alive, whatever they do now. */
+  get hasEnvironments(): boolean {
+    return this.#onDemand.size + this.#provisioned.size > 0;
+  }
+
+  census(): TableCensus {
+    const idle = [...this.#idle, ...this.#idleProvisioned].toReversed();
+    return {
+      idle,
+      atWork: this.#onDemand.size + this.#provisioned.size - idle.length,
+      starting: this.#starting,
+      waiting: this.#waiters.size,
+      provisioned: this.#provisioned.size,
+    };
   }
 
   /** How many idle environments would be taken before this one. */

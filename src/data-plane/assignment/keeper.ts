@@ -7,7 +7,14 @@
  * the wall clock's; those of environments the monotonic clock's.
  */
 import type { Clock, Timer } from "../../core/clock.ts";
-import { isWorthMore, leastWorth, type IdleEnvironment, type KeepAlivePolicy } from "../scaling/keep-alive/contract.ts";
+import type { KeepAliveView } from "../insight.ts";
+import {
+  isWorthMore,
+  leastWorth,
+  type IdleEnvironment,
+  type KeepAlivePolicy,
+  type KeptFunction,
+} from "../scaling/keep-alive/contract.ts";
 import type { EnvironmentTable } from "./environment-table.ts";
 import type { Environment } from "./environment.ts";
 
@@ -69,6 +76,21 @@ export class EnvironmentKeeper {
   keepUntilMs(environment: Environment): number {
     const nowMs = this.#clock.now();
     return this.#clock.monotonicMs() + this.#policy.keepUntilMs(this.#idle(environment, nowMs), nowMs) - nowMs;
+  }
+
+  /** What the policy has in mind for a version, whether anything was opened for it yet or not. */
+  inspect(kept: KeptFunction, table: EnvironmentTable | undefined): KeepAliveView {
+    const nowMs = this.#clock.now();
+    const keptUntilMs = this.#policy.keepUntilMs({ function: kept, rank: 0, idleSinceMs: nowMs }, nowMs);
+    // Nothing is made ready while nobody waits to ask for it: until the last idle environment has gone.
+    const isWatched = table !== undefined && this.#watches.has(table);
+    const outlook = isWatched ? this.#policy.outlook(kept, table.alive, nowMs) : undefined;
+    const expectation = this.#policy.expectation(kept, nowMs);
+    return {
+      ...(keptUntilMs < Infinity ? { keptUntilMs } : {}),
+      ...(outlook?.kind === "prewarm" ? { prewarm: { atMs: outlook.atMs, count: outlook.count } } : {}),
+      ...(expectation === undefined ? {} : { expectation }),
+    };
   }
 
   /** Those that make room for `neededMiB`. */
@@ -136,8 +158,10 @@ export class EnvironmentKeeper {
       while (table.alive < outlook.count) {
         if (!this.#hasRoom(table, { function: kept, rank: table.alive, idleSinceMs: nowMs })) {
           waitMs = refusedRestMs;
+          table.decisions.note("not-prewarmed", "memory", nowMs);
           break;
         }
+        table.decisions.note("prewarmed", "forecast", nowMs);
         table.startAhead();
       }
     }

@@ -18,6 +18,7 @@
 import { invariant } from "../../core/invariant.ts";
 import type { Scope } from "../../core/identity.ts";
 import type { ThrottleReason } from "../frontend/contract.ts";
+import type { CountedLimits, RequestRoom } from "./counted-limits.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
 /** The right to run once. Disposing it gives the right back; a second time does nothing. */
@@ -27,6 +28,8 @@ export type Admission =
   | { readonly admitted: true; readonly lease: Lease }
   /** `retryAfterMs`: of a rate, when it will let one through; of concurrency nobody knows, and it is a guess. */
   | { readonly admitted: false; readonly reason: ThrottleReason; readonly retryAfterMs: number };
+
+type Refusal = Extract<Admission, { readonly admitted: false }>;
 
 export interface CountingOptions {
   readonly accountConcurrency: number;
@@ -79,12 +82,12 @@ interface FunctionCounter {
   forgotten: boolean;
 }
 
-const overAccount: Admission = {
+const overAccount: Refusal = {
   admitted: false,
   reason: "ConcurrentInvocationLimitExceeded",
   retryAfterMs: concurrencyRetryAfterMs,
 };
-const overReserve: Admission = {
+const overReserve: Refusal = {
   admitted: false,
   reason: "ReservedFunctionConcurrentInvocationLimitExceeded",
   retryAfterMs: concurrencyRetryAfterMs,
@@ -165,6 +168,33 @@ export class CountingService {
     if (counter.inFlight === 0) this.#remove(counter);
   }
 
+  /** What limits that version of a function that exists; takes nothing. `nowMs` is monotonic. */
+  limits(scope: Scope, functionArn: string, version: string, nowMs: number): CountedLimits {
+    const counter = this.#functions.get(functionArn) ?? this.#add(scope, functionArn);
+    const { pool, inFlight, reserved } = counter;
+    const known = counter.versions.get(version);
+    const provisioned = known?.provisioned ?? 0;
+    const isOnDemand = known === undefined || known.inFlight >= provisioned;
+    const factor = this.#requestsPerConcurrency;
+    const own = factor * provisioned;
+    const requests = requestRoom(rateOf(counter), this.#sharedRequests(counter), nowMs);
+    const provisionedRequests = requestRoom(known?.rate, own, nowMs);
+    let refusal: Refusal | undefined;
+    if (reserved !== undefined && inFlight >= reserved) refusal = overReserve;
+    else if (isOnDemand) refusal = refusalOnDemand(counter, this.#accountConcurrency);
+    const isTooFast = factor > 0 && requests.left + provisionedRequests.left === 0;
+    return {
+      refusal: refusal?.reason ?? (isTooFast ? rateReason(counter) : undefined),
+      inFlight,
+      accountConcurrency: this.#accountConcurrency,
+      unreserved: { inUse: pool.unreservedInFlight, limit: this.#accountConcurrency - pool.setAside },
+      ...(reserved === undefined ? {} : { reserved: { inUse: inFlight, limit: reserved } }),
+      provisioned: { inUse: Math.min(provisioned, known?.inFlight ?? 0), limit: provisioned },
+      ...(factor > 0 ? { requests } : {}),
+      ...(factor > 0 && provisioned > 0 ? { provisionedRequests } : {}),
+    };
+  }
+
   /** Invocations in flight of one function. */
   inFlight(functionArn: string): number {
     return this.#functions.get(functionArn)?.inFlight ?? 0;
@@ -172,24 +202,26 @@ export class CountingService {
 
   /** Takes one request from its share, or says why not. */
   #refusalByRate(counter: FunctionCounter, version: VersionCounter | undefined, nowMs: number): Admission | undefined {
-    const { reserved, pool } = counter;
-    const factor = this.#requestsPerConcurrency;
     const ownRate = version?.rate;
-    const ownMax = version === undefined ? 0 : factor * version.provisioned;
+    const ownMax = version === undefined ? 0 : this.#requestsPerConcurrency * version.provisioned;
     if (ownRate?.take(ownMax, rateRefillMs, nowMs) === true) return undefined;
 
-    const rate = reserved === undefined ? pool.rate : counter.rate;
-    const share = reserved === undefined ? this.#accountConcurrency - pool.setAside : reserved - counter.provisioned;
-    const max = factor * Math.max(0, share);
+    const rate = rateOf(counter);
+    const max = this.#sharedRequests(counter);
     if (rate.take(max, rateRefillMs, nowMs)) return undefined;
 
     const ownWaitMs = ownRate?.waitMs(ownMax, rateRefillMs, nowMs) ?? Infinity;
     return {
       admitted: false,
-      reason:
-        reserved === undefined ? "FunctionInvocationRateLimitExceeded" : "ReservedFunctionInvocationRateLimitExceeded",
+      reason: rateReason(counter),
       retryAfterMs: Math.min(retryAfterMsMax, ownWaitMs, rate.waitMs(max, rateRefillMs, nowMs)),
     };
+  }
+
+  /** Requests a second that its versions have beside what is provisioned. */
+  #sharedRequests({ reserved, provisioned, pool }: FunctionCounter): number {
+    const share = reserved === undefined ? this.#accountConcurrency - pool.setAside : reserved - provisioned;
+    return this.#requestsPerConcurrency * Math.max(0, share);
   }
 
   readonly #release = (counter: FunctionCounter, version: string): void => {
@@ -258,10 +290,22 @@ function versionOf(counter: FunctionCounter, version: string): VersionCounter {
   return found;
 }
 
-function refusalOnDemand(counter: FunctionCounter, accountConcurrency: number): Admission | undefined {
+function refusalOnDemand(counter: FunctionCounter, accountConcurrency: number): Refusal | undefined {
   const { reserved, provisioned, onDemand, pool } = counter;
   if (reserved !== undefined) return onDemand >= reserved - provisioned ? overReserve : undefined;
   return pool.unreservedInFlight >= accountConcurrency - pool.setAside ? overAccount : undefined;
+}
+
+function rateOf({ reserved, rate, pool }: FunctionCounter): TokenBucket {
+  return reserved === undefined ? pool.rate : rate;
+}
+
+function rateReason({ reserved }: FunctionCounter): ThrottleReason {
+  return reserved === undefined ? "FunctionInvocationRateLimitExceeded" : "ReservedFunctionInvocationRateLimitExceeded";
+}
+
+function requestRoom(rate: TokenBucket | undefined, perSecond: number, nowMs: number): RequestRoom {
+  return { left: rate?.left(perSecond, rateRefillMs, nowMs) ?? 0, perSecond };
 }
 
 /** One more, or one less, on demand. */

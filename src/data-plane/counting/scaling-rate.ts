@@ -18,6 +18,15 @@ export interface ScalingRate {
    * there, else the time in ms until it will be.
    */
   take(scope: Scope, functionArn: string, nowMs: number): number;
+  /** How many could be started now. */
+  left(scope: Scope, functionArn: string, nowMs: number): ScalingRoom;
+}
+
+export interface ScalingRoom {
+  readonly name: ScalingRateName;
+  readonly left: number;
+  /** As many as there ever are. */
+  readonly max: number;
 }
 
 export type ScalingRateName = "current" | "classic";
@@ -51,13 +60,19 @@ export function createScalingRate(options: ScalingRateOptions): ScalingRate {
 
 class CurrentScalingRate implements ScalingRate {
   readonly #functions: TokenBuckets;
+  readonly #max: number;
 
   constructor(environmentsPerTenSeconds: number) {
+    this.#max = environmentsPerTenSeconds;
     this.#functions = new TokenBuckets({ capacity: environmentsPerTenSeconds, refillMs: currentRefillMs });
   }
 
   take(_scope: Scope, functionArn: string, nowMs: number): number {
     return this.#functions.take(functionArn, nowMs);
+  }
+
+  left(_scope: Scope, functionArn: string, nowMs: number): ScalingRoom {
+    return { name: "current", left: this.#functions.left(functionArn, nowMs), max: this.#max };
   }
 }
 
@@ -71,12 +86,24 @@ class ClassicScalingRate implements ScalingRate {
   }
 
   take({ account, region }: Scope, _functionArn: string, nowMs: number): number {
-    const burst = Math.min(classicBursts.get(region) ?? classicBurstElsewhere, this.#accountConcurrency);
+    return this.#bucketsOf(this.#burstOf(region)).take(`${account}/${region}`, nowMs);
+  }
+
+  left({ account, region }: Scope, _functionArn: string, nowMs: number): ScalingRoom {
+    const max = this.#burstOf(region);
+    return { name: "classic", left: this.#bucketsOf(max).left(`${account}/${region}`, nowMs), max };
+  }
+
+  #burstOf(region: string): number {
+    return Math.min(classicBursts.get(region) ?? classicBurstElsewhere, this.#accountConcurrency);
+  }
+
+  #bucketsOf(burst: number): TokenBuckets {
     let accounts = this.#accounts.get(burst);
     if (accounts === undefined) {
       accounts = new TokenBuckets({ capacity: burst, refillMs: (burst / classicPerMinute) * 60_000 });
       this.#accounts.set(burst, accounts);
     }
-    return accounts.take(`${account}/${region}`, nowMs);
+    return accounts;
   }
 }

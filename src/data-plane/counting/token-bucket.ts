@@ -27,6 +27,12 @@ export class TokenBucket {
     return capacity < 1 ? Infinity : ((1 - this.#tokens) * refillMs) / capacity;
   }
 
+  /** Tokens that are there, whole ones. */
+  left(capacity: number, refillMs: number, nowMs: number): number {
+    this.#refill(capacity, refillMs, nowMs);
+    return Math.max(0, Math.floor(this.#tokens + slack));
+  }
+
   /** As good as a new one. */
   isFull(capacity: number, refillMs: number, nowMs: number): boolean {
     this.#refill(capacity, refillMs, nowMs);
@@ -69,6 +75,12 @@ export class TokenBuckets {
       this.#buckets.set(key, bucket);
     }
     return bucket.take(capacity, refillMs, nowMs) ? 0 : bucket.waitMs(capacity, refillMs, nowMs);
+  }
+
+  /** Tokens that are there for `key`. */
+  left(key: string, nowMs: number): number {
+    const { capacity, refillMs } = this.#limits;
+    return this.#buckets.get(key)?.left(capacity, refillMs, nowMs) ?? Math.floor(capacity);
   }
 
   /** Kept in memory. */

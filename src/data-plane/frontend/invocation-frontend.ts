@@ -82,7 +82,7 @@ export class InvocationFrontend implements Frontend {
       return { kind: "recursive", message: recursionMessage };
     }
     const admission = this.#counting.admit(scope, arn, version, receivedMs, request.isEvent);
-    if (!admission.admitted) return this.#throttled(metered, admission.reason, admission.retryAfterMs);
+    if (!admission.admitted) return this.#throttled(metered, resolution.configuration, admission);
     // Returned as soon as the function has answered: a caller that calls again at once finds its place free.
     using _lease = admission.lease;
     using invocation = this.#metrics.begin(metered);
@@ -96,7 +96,8 @@ export class InvocationFrontend implements Frontend {
         hasWaited = acquired instanceof Promise;
         const offered = acquired instanceof Promise ? await acquired : acquired;
         if (!(offered instanceof Environment)) {
-          return this.#throttled(metered, "FunctionInvocationRateLimitExceeded", offered.retryAfterMs);
+          const refusal = { reason: "FunctionInvocationRateLimitExceeded", ...offered } as const;
+          return this.#throttled(metered, configuration, refusal, "scaling rate");
         }
         environment = offered;
       } catch (error) {
@@ -118,8 +119,14 @@ export class InvocationFrontend implements Frontend {
   }
 
   /** SDKs wait as they think fit; what else obeys `Retry-After` is told whole seconds. */
-  #throttled(metered: InvokedFunction, reason: ThrottleReason, retryAfterMs: number): InvokeOutcome {
+  #throttled(
+    metered: InvokedFunction,
+    configuration: FunctionConfiguration,
+    { reason, retryAfterMs }: { readonly reason: ThrottleReason; readonly retryAfterMs: number },
+    limit?: "scaling rate",
+  ): InvokeOutcome {
     this.#metrics.throttled(metered, reason);
+    this.#assignment.noteThrottled(configuration, reason, limit);
     return { kind: "throttled", reason, retryAfterSeconds: Math.max(1, Math.ceil(retryAfterMs / 1000)) };
   }
 

@@ -6,7 +6,8 @@
 import type { Clock, Timer } from "../../core/clock.ts";
 import type { FunctionConfiguration } from "../../core/function-record.ts";
 import type { RuntimePack } from "../../runtimes/contract.ts";
-import type { PoolTarget, Worker } from "../../worker/contract.ts";
+import type { PoolInfo, PoolTarget, Worker } from "../../worker/contract.ts";
+import type { PoolInsight } from "../insight.ts";
 import { ColdStartDemand, poolClassKey, poolTargets, type PoolBounds, type PoolClass } from "./pool-targets.ts";
 
 /** Changes that follow one another within this time are sent as one. */
@@ -56,6 +57,21 @@ export class PoolKeeper {
   observeColdStart(configuration: FunctionConfiguration): void {
     const poolClass = poolClassOf(configuration, this.#resolveRuntime);
     if (poolClass !== undefined) this.#demand.observe(poolClassKey(poolClass), this.#clock.now());
+  }
+
+  /** What the function's own class has ready on all workers; undefined when it starts from nothing. */
+  poolOf(configuration: FunctionConfiguration, pools: readonly PoolInfo[]): PoolInsight | undefined {
+    const poolClass = poolClassOf(configuration, this.#resolveRuntime);
+    if (poolClass === undefined) return undefined;
+    const { runtime, memoryMiB } = poolClass;
+    const sum = { runtime: runtime.identifier, memoryMiB, ready: 0, target: 0, booting: 0 };
+    for (const pool of pools) {
+      if (pool.runtime !== runtime.identifier || pool.memoryMiB !== memoryMiB) continue;
+      sum.ready += pool.ready;
+      sum.target += pool.target;
+      sum.booting += pool.booting;
+    }
+    return sum;
   }
 
   /** Functions or workers are not what they were. */
