@@ -160,7 +160,7 @@ export const partial: Readonly<Record<string, string>> = {
   UpdateEventSourceMapping: "`KMSKeyArn` is refused by name.",
   CreateFunctionUrlConfig: "The record; requests to the URL are refused until it is served.",
   PutFunctionEventInvokeConfig:
-    "Destinations may be functions and SQS queues; records for topics, event buses and buckets are dropped, and Hearth says so. Of destinations only functions are known to exist or not.",
+    "Destinations are functions and SQS queues of the same account and region; topics, event buses and buckets are refused. Of destinations only functions are known to exist or not.",
   UpdateFunctionEventInvokeConfig: "As PutFunctionEventInvokeConfig.",
   PutFunctionRecursionConfig: "Loops are detected as long as the trace header goes round: AWS's SDKs pass it on.",
   PutRuntimeManagementConfig:
