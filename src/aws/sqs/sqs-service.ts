@@ -23,6 +23,8 @@ export function sqsHandlers(services: SqsServices): Handlers {
 const attributes =
   "`KmsMasterKeyId`, `KmsDataKeyReusePeriodSeconds` and `SqsManagedSseEnabled` are kept and answered: messages lie in " +
   "the data directory as it is, encrypted only if its disk is. `FifoThroughputLimit` is kept; no queue is throttled.";
+const groups =
+  "`MessageGroupId` orders FIFO queues; of standard queues it is kept and told, and makes them no fair queues.";
 const policies = "Policies are obeyed for callers of other accounts; calls of the queue's own account are not judged.";
 
 /**
@@ -33,6 +35,8 @@ export const partial: Readonly<Record<string, string>> = {
   AddPermission: policies,
   CreateQueue: attributes,
   ReceiveMessage: "Receive attempts of FIFO queues are remembered until a restart.",
+  SendMessage: groups,
+  SendMessageBatch: groups,
   SetQueueAttributes: `${attributes} ${policies}`,
   StartMessageMoveTask: "Without a rate, as fast as it goes.",
 };
