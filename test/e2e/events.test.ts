@@ -68,6 +68,9 @@ async function nextIn({ url }: TestQueue): Promise<Message> {
   }
 }
 
+/** So that a busy machine makes no function fail. */
+const patient = { Timeout: 60 };
+
 const handler = (body: string): Readonly<Record<string, string>> => ({
   "index.mjs": `export const handler = async (event) => { ${body} };`,
 });
@@ -85,21 +88,36 @@ async function sendEvent(name: string, event: unknown, qualifier?: string): Prom
   return answer.$metadata.requestId ?? "";
 }
 
-async function sendSuccesses(name: string, arn: string, qualifier = "$LATEST"): Promise<void> {
+/** A failure, which none of these functions should have, comes there as well: a test fails of it, and says why. */
+async function sendOutcomes(name: string, arn: string, qualifier = "$LATEST"): Promise<void> {
   await lambda.send(
     new PutFunctionEventInvokeConfigCommand({
       FunctionName: name,
       Qualifier: qualifier,
-      DestinationConfig: { OnSuccess: { Destination: arn } },
+      MaximumRetryAttempts: 0,
+      DestinationConfig: { OnSuccess: { Destination: arn }, OnFailure: { Destination: arn } },
     }),
   );
 }
 
+function payloadsOfSuccess({ Body = "" }: Message): {
+  readonly requestPayload: unknown;
+  readonly responsePayload: unknown;
+} {
+  const record = JSON.parse(Body) as {
+    readonly requestContext: { readonly condition: string };
+    readonly requestPayload: unknown;
+    readonly responsePayload: unknown;
+  };
+  assert.equal(record.requestContext.condition, "Success", Body);
+  return record;
+}
+
 test("the record of an event that succeeded reaches its destination, version and trace included", async () => {
   const queue = await createQueue();
-  const name = await createFunction(lambda, handler("return { got: event };"));
+  const name = await createFunction(lambda, handler("return { got: event };"), patient);
   const { Version } = await lambda.send(new PublishVersionCommand({ FunctionName: name }));
-  await sendSuccesses(name, queue.arn, Version);
+  await sendOutcomes(name, queue.arn, Version);
 
   const requestId = await sendEvent(name, { n: 1 }, Version);
   const message = await nextIn(queue);
@@ -124,6 +142,7 @@ test("the record of an event that succeeded reaches its destination, version and
 test("an event that failed lies in the dead-letter queue as it came, with what went wrong", async () => {
   const [failures, dead] = [await createQueue(), await createQueue()];
   const name = await createFunction(lambda, handler('throw new Error("intentional");'), {
+    ...patient,
     DeadLetterConfig: { TargetArn: dead.arn },
   });
   await lambda.send(
@@ -167,9 +186,13 @@ test("without any reserved concurrency an event goes straight to the failure des
 
 test("with one reserved environment every event is processed, one after the other", async () => {
   const done = await createQueue();
-  const name = await createFunction(lambda, handler("await new Promise((r) => setTimeout(r, 20)); return event;"));
+  const name = await createFunction(
+    lambda,
+    handler("await new Promise((r) => setTimeout(r, 20)); return event;"),
+    patient,
+  );
   await lambda.send(new PutFunctionConcurrencyCommand({ FunctionName: name, ReservedConcurrentExecutions: 1 }));
-  await sendSuccesses(name, done.arn);
+  await sendOutcomes(name, done.arn);
 
   await Promise.all(Array.from({ length: 10 }, (_, n) => sendEvent(name, n)));
 
@@ -178,22 +201,22 @@ test("with one reserved environment every event is processed, one after the othe
     const { Messages = [] } = await sqs.send(
       new ReceiveMessageCommand({ QueueUrl: done.url, WaitTimeSeconds: 20, MaxNumberOfMessages: 10 }),
     );
-    for (const { Body = "" } of Messages) seen.add((JSON.parse(Body) as Record<string, unknown>)["requestPayload"]);
+    for (const message of Messages) seen.add(payloadsOfSuccess(message).requestPayload);
   }
 });
 
 test("a destination may be a function; InvokeAsync sends events too", async () => {
   const done = await createQueue();
-  const second = await createFunction(lambda, handler("return event.responsePayload + 1;"));
-  const first = await createFunction(lambda, handler("return event + 1;"));
-  await sendSuccesses(second, done.arn);
-  await sendSuccesses(first, `arn:aws:lambda:us-east-1:000000000000:function:${second}`);
+  const second = await createFunction(lambda, handler("return event.responsePayload + 1;"), patient);
+  const first = await createFunction(lambda, handler("return event + 1;"), patient);
+  await sendOutcomes(second, done.arn);
+  await sendOutcomes(first, `arn:aws:lambda:us-east-1:000000000000:function:${second}`);
 
   const { Status } = await lambda.send(new InvokeAsyncCommand({ FunctionName: first, InvokeArgs: Buffer.from("1") }));
 
   assert.equal(Status, 202);
   const message = await nextIn(done);
-  assert.equal((JSON.parse(message.Body ?? "") as Record<string, unknown>)["responsePayload"], 3);
+  assert.equal(payloadsOfSuccess(message).responsePayload, 3);
   assert.match(message.Attributes?.AWSTraceHeader ?? "", /Lineage=2:[0-9a-f]{8}:0\|[0-9a-f]{8}:0$/);
 });
 
@@ -207,21 +230,26 @@ const circle = handler(
 
 test("a function that goes on sending itself events is stopped at its 17th turn, unless it may", async () => {
   const [failures, done] = [await createQueue(), await createQueue()];
-  const name = await createFunction(lambda, circle, { Timeout: 20, MemorySize: 512 });
-  const config = { FunctionName: name, DestinationConfig: { OnFailure: { Destination: failures.arn } } };
+  const name = await createFunction(lambda, circle, { ...patient, MemorySize: 512 });
+  const config = {
+    FunctionName: name,
+    MaximumRetryAttempts: 0,
+    DestinationConfig: { OnFailure: { Destination: failures.arn } },
+  };
   await lambda.send(new PutFunctionEventInvokeConfigCommand(config));
 
   await sendEvent(name, { n: 1, stop: 20 });
 
-  const record = JSON.parse((await nextIn(failures)).Body ?? "") as Record<string, Record<string, unknown>>;
+  const { Body = "" } = await nextIn(failures);
+  const record = JSON.parse(Body) as Record<string, Record<string, unknown>>;
+  assert.equal(record["requestContext"]?.["condition"], "RecursiveInvocation", Body);
   assert.deepEqual(record["requestPayload"], { n: 17, stop: 20 });
-  assert.equal(record["requestContext"]?.["condition"], "RecursiveInvocation");
 
   await lambda.send(new PutFunctionRecursionConfigCommand({ FunctionName: name, RecursiveLoop: "Allow" }));
-  await sendSuccesses(name, done.arn);
+  await sendOutcomes(name, done.arn);
   await sendEvent(name, { n: 1, stop: 20 });
   for (;;) {
-    const { requestPayload } = JSON.parse((await nextIn(done)).Body ?? "") as { requestPayload: { n: number } };
-    if (requestPayload.n === 20) break;
+    const { n } = payloadsOfSuccess(await nextIn(done)).requestPayload as { readonly n: number };
+    if (n === 20) break;
   }
 });
