@@ -42,7 +42,7 @@ export const settings = {
   },
   securityGroups: {
     default: "",
-    doc: "Comma-separated `ID=CIDRS` pairs: what functions in a security group of `VpcConfig` may reach, and nothing else; CIDRs are separated by spaces. A private, host or metadata address is opened only by a range that lies among such addresses, or by a single address: `0.0.0.0/0` is the internet.",
+    doc: "Comma-separated `ID=CIDRS` pairs: what functions in a security group of `VpcConfig` may reach, and nothing else; CIDRs are separated by spaces. IPv6 ranges hold for functions whose `Ipv6AllowedForDualStack` is true. A private, host or metadata address is opened only by a range that lies among such addresses, or by a single address: `0.0.0.0/0` is the internet.",
   },
   fileSystems: {
     default: "",

@@ -318,6 +318,10 @@ const brokenCreations: readonly (readonly [object, RegExp])[] = [
   [{ KMSKeyArn: "arn:aws:kms:us-east-1:000000000000:key/1" }, /does not exist\. .*kmsKeys/],
   [{ Layers: ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"] }, /^Layer version .* does not exist\.$/],
   [{ FileSystemConfigs: [{ Arn: "a", LocalMountPath: "/mnt/x" }] }, /access point a does not exist\. .*fileSystems/],
+  [
+    { FileSystemConfigs: [{ Arn: "a", LocalMountPath: "/mnt/x", S3FilesConfig: { DirectS3Read: "ENABLED" } }] },
+    /^S3FilesConfig is not supported/,
+  ],
   [{ ImageConfig: { Command: ["x"] } }, /^ImageConfig is not supported/],
   [
     { SnapStart: { ApplyOn: "PublishedVersions" } },

@@ -50,7 +50,8 @@ export function fileSystemsOf(
   vpc: VpcSettings | undefined,
   mappings: Mappings,
 ): FileSystemUse[] {
-  return requested.map(({ Arn: arn = "", LocalMountPath: localMountPath = "" }) => {
+  return requested.map(({ Arn: arn = "", LocalMountPath: localMountPath = "", S3FilesConfig }) => {
+    if (S3FilesConfig !== undefined) throw notSupported("S3FilesConfig", "there are no S3 file systems.");
     if (fileSystemOf(mappings, arn).kind === "unmapped") {
       const mend = mendedBy("fileSystems", "FileSystemConfigs");
       throw invalidParameter(`EFS access point ${arn} does not exist${mend}`);

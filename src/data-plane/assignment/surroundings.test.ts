@@ -43,10 +43,24 @@ test("a function gets its variables, the union of its groups' ranges, and its di
 
   assert.deepEqual(find(configurationOf("f", { environment, vpc, fileSystems })), {
     environment: { A: "1" },
-    egressRanges: ["10.0.0.0/8", "9.9.9.9", "fd00::/8"],
+    egressRanges: ["10.0.0.0/8", "9.9.9.9"],
     fileSystems: [{ source: "/srv/a", target: "/mnt/a" }],
   });
   assert.deepEqual(find(configurationOf("f")), { environment: {} });
+});
+
+test("IPv6 ranges are opened to functions that are allowed to use it, and to no others", () => {
+  const find = createSurroundings(
+    variables,
+    mappingsOf({ ...none, securityGroups: "sg-1=::/0,sg-2=fd00::/8 9.9.9.9" }),
+  );
+  const rangesOf = (change: Partial<typeof vpc>): readonly string[] | undefined =>
+    find(configurationOf("f", { vpc: { ...vpc, ...change } })).egressRanges;
+
+  assert.deepEqual(rangesOf({ ipv6AllowedForDualStack: true }), ["9.9.9.9", "::/0", "fd00::/8"]);
+  assert.deepEqual(rangesOf({}), ["9.9.9.9"]);
+  assert.deepEqual(rangesOf({ securityGroupIds: ["sg-1"] }), [], "nothing, and not everything");
+  assert.equal(rangesOf({ subnetIds: [], securityGroupIds: [] }), undefined, "in no VPC any more");
 });
 
 test("what was mapped once and is not any more is Lambda's error, not an open door", () => {

@@ -50,7 +50,10 @@ function egressRangesOf({ vpc }: FunctionConfiguration, mappings: Mappings): Pic
         "setting securityGroups.",
     );
   }
-  return outcome.ranges === undefined ? {} : { egressRanges: outcome.ranges };
+  if (outcome.ranges === undefined) return {};
+  // As from a subnet that has no IPv6, unless the function asks for it.
+  const isAllowed = (range: string): boolean => vpc.ipv6AllowedForDualStack || !range.includes(":");
+  return { egressRanges: outcome.ranges.filter(isAllowed) };
 }
 
 function fileSystemsOf(
