@@ -16,3 +16,8 @@ export function testFiles(): string[] {
 export function isUnitTest(file: string): boolean {
   return !/^test\/(integration|e2e|security|parity)\//.test(file);
 }
+
+/** Tests that compare speeds, so that nothing else may run beside them. */
+export function measuresSpeed(file: string): boolean {
+  return /\/(neighbours|fairness)\.test\.ts$/.test(file);
+}
