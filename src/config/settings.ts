@@ -129,6 +129,18 @@ export const settings = {
     max: 1000,
     doc: "How many times a worker's memory may be promised to environments; idle ones use a fraction of theirs.",
   },
+  cpuOvercommit: {
+    default: 128,
+    min: 1,
+    max: 1000,
+    doc: "How many times a worker's CPUs may be promised; an environment is promised one for each 1769 MB, and idle ones use none.",
+  },
+  workerMemoryMiB: {
+    default: 0,
+    min: 0,
+    unit: "MiB",
+    doc: "Memory that environments may really use together; 0 is what the machine has. When less than a tenth of it is left, idle ones are ended and new ones wait.",
+  },
   poolMin: {
     default: 2,
     min: 0,

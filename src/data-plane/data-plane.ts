@@ -45,6 +45,7 @@ export interface DataPlaneOptions {
     readonly environmentsPerTenSeconds: number;
     readonly environmentLifeMsMax: number;
     readonly memoryOvercommit: number;
+    readonly cpuOvercommit: number;
     readonly poolMin: number;
     readonly poolMax: number;
   };
@@ -97,7 +98,7 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
     keepAlive: keepAlivePolicyOf(config),
     scalingRate,
     environmentLifeMsMax: config.environmentLifeMsMax,
-    overcommitFactor: config.memoryOvercommit,
+    overcommit: { memory: config.memoryOvercommit, cpu: config.cpuOvercommit },
     metrics,
     onColdStart: (configuration) => pools.observeColdStart(configuration),
     onFleetChange() {

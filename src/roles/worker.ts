@@ -8,6 +8,7 @@ import { cpus, totalmem } from "node:os";
 import { listOf } from "../config/mappings.ts";
 import type { Config } from "../config/settings.ts";
 import { systemClock } from "../core/clock.ts";
+import { PackageListing } from "../packages/package-listing.ts";
 import { removeReplaced } from "../runtimes/registrations.ts";
 import { DnsUpstream } from "../sandbox/network/dns-upstream.ts";
 import { serveDns } from "../sandbox/network/dns.ts";
@@ -53,6 +54,7 @@ async function startWorker(config: Config): Promise<{ readonly detail: string; s
   removeReplaced(instance.stateDirectory, clock.now());
   if (recovered.sandboxes > 0) report(`cleared away ${recovered.sandboxes} sandboxes of a former run`);
 
+  const machineMiB = Math.floor(totalmem() / 1_048_576);
   const worker = createWorker({
     driver,
     clock,
@@ -66,8 +68,10 @@ async function startWorker(config: Config): Promise<{ readonly detail: string; s
     logBytesPerSecond: config.logBytesPerSecond,
     runId: `${instance.id}${process.pid.toString(36)}`,
     version,
-    memoryMiB: Math.floor(totalmem() / 1_048_576),
+    memoryMiB: config.workerMemoryMiB === 0 ? machineMiB : Math.min(config.workerMemoryMiB, machineMiB),
+    isMemoryLimited: config.workerMemoryMiB > 0,
     cpus: cpus().length,
+    packages: new PackageListing(instance.packagesDirectory, clock),
     report,
   });
   const server = await serveWorker({

@@ -152,6 +152,14 @@ export interface Sandbox {
   destroy(options?: { readonly keepTmp?: boolean }): Promise<void>;
 }
 
+/** What the machine has left for sandboxes, measured. */
+export interface HostMemory {
+  /** What it could give without ending anything: free, or held by caches that can be dropped. */
+  readonly availableBytes: number;
+  /** Share of the last ten seconds in which something stood still for want of memory, 0 to 1; undefined if not measured. */
+  readonly stalledShare: number | undefined;
+}
+
 export interface RecoveryReport {
   readonly sandboxes: number;
   readonly mounts: number;
@@ -167,6 +175,9 @@ export interface SandboxDriver {
   /** Makes a list of ranges known, so that restricting a sandbox to it takes no time. */
   prepareEgressList(ranges: readonly string[]): Promise<void>;
   hasEgressList(ranges: readonly string[]): boolean;
+  hostMemory(): HostMemory;
+  /** What all sandboxes hold together, without file cache that nobody would miss. */
+  usedMemoryBytes(): number;
   /** Removes what a crashed run left: processes, mounts, cgroups, namespaces, links, volumes. Before the first create. */
   recover(): Promise<RecoveryReport>;
   /** Destroys every sandbox. */

@@ -2,7 +2,15 @@
  * What every driver promises around its sandboxes: a specification is checked before anything is made, an id and a
  * `/tmp` volume belong to one living sandbox at a time, and `close` leaves none behind.
  */
-import type { RecoveryReport, Sandbox, SandboxDriver, SandboxId, SandboxSpec, TmpVolume } from "./contract.ts";
+import type {
+  HostMemory,
+  RecoveryReport,
+  Sandbox,
+  SandboxDriver,
+  SandboxId,
+  SandboxSpec,
+  TmpVolume,
+} from "./contract.ts";
 import { checkSpec } from "./check-spec.ts";
 import { SafeSandbox } from "./safe-sandbox.ts";
 
@@ -17,6 +25,8 @@ export abstract class SafeDriver implements SandboxDriver {
   protected abstract make(spec: SandboxSpec): Promise<Sandbox>;
   abstract prepareEgressList(ranges: readonly string[]): Promise<void>;
   abstract hasEgressList(ranges: readonly string[]): boolean;
+  abstract hostMemory(): HostMemory;
+  abstract usedMemoryBytes(): number;
   protected abstract shutDown(): Promise<void>;
   protected abstract removeVolume(volume: TmpVolume): Promise<void>;
   protected abstract removeLeftovers(): Promise<RecoveryReport>;

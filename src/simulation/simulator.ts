@@ -44,6 +44,8 @@ const minuteMs = 60_000;
 const outlookRestMs = 1000;
 /** After one that was refused its memory. */
 const refusedRestMs = 60_000;
+/** Nothing is promised that is not there, and CPU is not looked at: traces do not tell what of it they used. */
+const onlyMemoryOnce = { memory: 1, cpu: 1 } as const;
 const scope = { account: "000000000000", region: "us-east-1" } as const;
 const version = "$LATEST";
 
@@ -268,12 +270,12 @@ class Simulator {
   }
 
   #room({ kept, alive }: SimulatedFunction, reason: "demand" | "prewarm"): SimulatedWorker | undefined {
-    const placement = place(this.#workers, kept.memoryMiB, 1);
+    const placement = place(this.#workers, { memoryMiB: kept.memoryMiB, packages: [] }, onlyMemoryOnce);
     if (placement.kind === "place") return placement.worker;
     if (this.#options.memoryMiB === undefined) {
       return this.#addWorker(Math.max(this.#options.workerMemoryMiB, kept.memoryMiB));
     }
-    if (placement.kind === "full") return undefined;
+    if (placement.kind !== "evict") return undefined;
     const victims = leastWorth(this.#policy, placement.worker.idle, placement.evictMiB, this.#nowMs);
     if (reason === "prewarm") {
       const newcomer = { function: kept, rank: alive, idleSinceMs: this.#nowMs };
@@ -316,7 +318,10 @@ class Simulator {
       memoryMiB,
       committedMiB: 0,
       idle,
+      cpus: Number.POSITIVE_INFINITY,
       draining: false,
+      isShort: false,
+      holds: () => true,
       get idleMiB(): number {
         let sum = 0;
         for (const each of idle) sum += each.owner.kept.memoryMiB;

@@ -8,6 +8,7 @@
  */
 import type { LoggingConfig } from "../core/function-record.ts";
 import type { Scope } from "../core/identity.ts";
+import type { MemoryReading } from "../core/memory-pressure.ts";
 import type { RuntimePack } from "../runtimes/contract.ts";
 
 export type EnvironmentId = string;
@@ -167,14 +168,24 @@ export interface PoolInfo {
 export interface WorkerInfo {
   readonly version: string;
   readonly sandboxDriver: string;
+  /** What environments may really use together. */
   readonly memoryMiB: number;
   readonly cpus: number;
+}
+
+/** How a worker is; told again and again, more often where memory is about to become short. */
+export interface WorkerStatus extends MemoryReading {
+  /** It takes nothing new. */
+  readonly isDraining: boolean;
+  /** Names of the directories of unpacked code on its disk, `packagesMax` at most; only if they changed since last told. */
+  readonly packages?: readonly string[];
 }
 
 export interface WorkerListener {
   onLogs(batch: LogBatch): void;
   /** An idle environment ended by itself (crash, out of memory); never for one that is being invoked or destroyed. */
   onEnvironmentGone(id: EnvironmentId, reason: string): void;
+  onStatus(status: WorkerStatus): void;
   /** The worker is lost; every pending promise was rejected. */
   onDisconnected(): void;
 }

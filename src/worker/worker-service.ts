@@ -6,6 +6,8 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 
 import type { Clock } from "../core/clock.ts";
 import { UnavailableError } from "../core/errors.ts";
+import type { MemoryReading } from "../core/memory-pressure.ts";
+import type { PackageListing } from "../packages/package-listing.ts";
 import type { SandboxDriver } from "../sandbox/contract.ts";
 import type {
   EnvironmentId,
@@ -28,6 +30,7 @@ import { mustStartUnpooled } from "./environment/variables.ts";
 import { EnvironmentLog } from "./logs/environment-log.ts";
 import { WarmPool } from "./pool/warm-pool.ts";
 import { RuntimeApiServer } from "./runtime-api/server.ts";
+import { StatusWatch } from "./status-watch.ts";
 
 /** Environments on one machine: each holds some ten descriptors, of which a process without CAP_SYS_RESOURCE has 20,000. */
 export const environmentsMax = 1800;
@@ -36,6 +39,7 @@ export const environmentsMax = 1800;
 const removalsMax = 16;
 /** Environments that are described within one turn. */
 const infosPerTurn = 16;
+const bytesPerMiB = 1_048_576;
 
 export interface WorkerOptions {
   readonly driver: SandboxDriver;
@@ -48,9 +52,13 @@ export interface WorkerOptions {
   /** Distinguishes this run's sandboxes on this machine; `[a-z0-9]{1,16}`. */
   readonly runId: string;
   readonly version: string;
-  /** Of this machine. */
+  /** Of this machine, or what of it environments may really use together. */
   readonly memoryMiB: number;
+  /** Whether `memoryMiB` is less than the machine has. */
+  readonly isMemoryLimited: boolean;
   readonly cpus: number;
+  /** The directories of unpacked code on this machine. */
+  readonly packages: Pick<PackageListing, "all" | "changes">;
   /** For the owner's log. */
   readonly report: (text: string) => void;
 }
@@ -75,7 +83,10 @@ class LocalWorker implements WorkerService {
   readonly #pool: WarmPool;
   readonly #runtimes: RuntimeSource;
   readonly #environments = new Map<EnvironmentId, Environment>();
+  readonly #status: StatusWatch;
   #listener: WorkerListener | undefined;
+  /** While memory is short. */
+  #poolHold: Disposable | undefined;
   #isClosing = false;
 
   constructor(options: WorkerOptions) {
@@ -102,10 +113,20 @@ class LocalWorker implements WorkerService {
       limitCpu: (process, spec) => factory.limitCpu(process, spec),
       removeTmp: (volume) => factory.removeTmp(volume),
     };
+    const { memoryMiB, packages } = options;
+    this.#status = new StatusWatch({
+      clock,
+      memoryMiB,
+      read: () => this.#readMemory(),
+      packages: (all) => (all ? packages.all() : packages.changes()),
+      isDraining: () => this.#isClosing,
+      onShortage: (isShort) => this.#onShortage(isShort),
+    });
   }
 
   setListener(listener: WorkerListener | undefined): void {
     this.#listener = listener;
+    this.#status.setListener(listener === undefined ? undefined : (status) => listener.onStatus(status));
   }
 
   info(): Promise<WorkerInfo> {
@@ -176,18 +197,37 @@ class LocalWorker implements WorkerService {
     await forEachLimited([...this.#environments.values()], (environment) => environment.destroy());
   }
 
+  #readMemory(): MemoryReading {
+    const { driver, memoryMiB, isMemoryLimited } = this.#options;
+    const { availableBytes, stalledShare } = driver.hostMemory();
+    const hostMiB = Math.floor(availableBytes / bytesPerMiB);
+    const leftMiB = isMemoryLimited ? memoryMiB - Math.ceil(driver.usedMemoryBytes() / bytesPerMiB) : hostMiB;
+    return {
+      availableMiB: Math.max(0, Math.min(hostMiB, leftMiB)),
+      ...(stalledShare === undefined ? {} : { stalledShare }),
+    };
+  }
+
+  /** Pooled sandboxes are there for those who ask next; none is booted for those who may ask later. */
+  #onShortage(isShort: boolean): void {
+    this.#poolHold?.[Symbol.dispose]();
+    this.#poolHold = isShort ? this.#pool.holdRefill() : undefined;
+  }
+
   async #destroyAtOnce(): Promise<void> {
     await forEachLimited([...this.#environments.values()], (environment) => environment.destroy("at-once"));
   }
 
   async drain(): Promise<void> {
     this.#isClosing = true;
+    this.#status.changed();
     await Promise.all([...this.#environments.values()].map((environment) => environment.idle()));
     await this.reset();
   }
 
   async close(): Promise<void> {
     this.#isClosing = true;
+    this.#status.close();
     await Promise.all([this.#destroyAtOnce(), this.#pool.close()]);
   }
 }

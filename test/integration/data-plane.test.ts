@@ -48,7 +48,9 @@ async function open(): Promise<World> {
     runId: "test",
     version: "0.0.0",
     memoryMiB: 1024,
+    isMemoryLimited: false,
     cpus: 2,
+    packages: { all: () => [], changes: () => undefined },
     report: () => undefined,
   });
   const usage: UsageRecord[] = [];
@@ -72,6 +74,7 @@ async function open(): Promise<World> {
       keepAliveFor: "",
       environmentLifeMsMax: 50_400_000,
       memoryOvercommit: 8,
+      cpuOvercommit: 128,
       poolMin: 0,
       poolMax: 4,
     },

@@ -23,12 +23,15 @@ const worker = createWorker({
   runId: "extensions",
   version: "0.0.0",
   memoryMiB: 4096,
+  isMemoryLimited: false,
   cpus: 2,
+  packages: { all: () => [], changes: () => undefined },
   report: (text) => assert.fail(text),
 });
 worker.setListener({
   onLogs: ({ stream, events }) => linesOf(stream).push(...events.map(({ message }) => message)),
   onEnvironmentGone: (id, reason) => assert.fail(`environment ${id} ended: ${reason}`),
+  onStatus: () => undefined,
   onDisconnected: () => undefined,
 });
 after(async () => {

@@ -24,7 +24,9 @@ const worker = createWorker({
   runId: "itest",
   version: "0.0.0",
   memoryMiB: 4096,
+  isMemoryLimited: false,
   cpus: 2,
+  packages: { all: () => [], changes: () => undefined },
   report: (text) => assert.fail(text),
 });
 worker.setListener({
@@ -32,6 +34,7 @@ worker.setListener({
     droppedLines += dropped;
   },
   onEnvironmentGone: (id, reason) => assert.fail(`environment ${id} ended: ${reason}`),
+  onStatus: () => undefined,
   onDisconnected: () => undefined,
 });
 after(async () => {

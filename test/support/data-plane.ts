@@ -130,6 +130,7 @@ export class DataPlaneWorld {
         keepAliveFor: "",
         environmentLifeMsMax: 50_400_000,
         memoryOvercommit: 1,
+        cpuOvercommit: 128,
         poolMin: 2,
         poolMax: 64,
         ...options.config,

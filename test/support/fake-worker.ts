@@ -21,6 +21,7 @@ import type {
   Worker,
   WorkerInfo,
   WorkerListener,
+  WorkerStatus,
 } from "../../src/worker/contract.ts";
 
 export interface FakeBehaviour {
@@ -35,6 +36,8 @@ export interface FakeBehaviour {
   /** Time from the response to the report. */
   settleMs: (invocation: Invocation) => number;
   handler: (invocation: Invocation, spec: EnvironmentSpec) => InvocationResponse;
+  /** What an environment really holds. */
+  heldMiB: (spec: EnvironmentSpec) => number;
   /** Whether the environment survives the invocation. */
   ends: (invocation: Invocation) => boolean;
 }
@@ -84,6 +87,7 @@ export class FakeWorker implements Worker {
         payload: invocation.payload,
         contentType: "application/json",
       }),
+      heldMiB: () => 0,
       ends: () => false,
       ...behaviour,
     };
@@ -157,7 +161,7 @@ export class FakeWorker implements Worker {
         initializationType: spec.initializationType,
         createdAtMs,
         invocations,
-        memoryBytes: 0,
+        memoryBytes: this.behaviour.heldMiB(spec) * 1_048_576,
         sandboxId: spec.id,
       })),
     );
@@ -194,6 +198,11 @@ export class FakeWorker implements Worker {
   /** The worker is being drained on its own side: it takes nothing more. */
   close(): void {
     this.#closing = true;
+  }
+
+  /** It tells how it is. */
+  tell(status: Partial<WorkerStatus>): void {
+    this.#listener.onStatus({ availableMiB: this.memoryMiB, isDraining: this.#closing, ...status });
   }
 
   /** An environment writes. */

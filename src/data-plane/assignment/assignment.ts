@@ -10,9 +10,10 @@ import { UnavailableError } from "../../core/errors.ts";
 import type { FunctionConfiguration } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
 import type { ScalingRate } from "../counting/scaling-rate.ts";
-import type { Invocation, InvocationHandle, Worker, WorkerListener } from "../../worker/contract.ts";
+import type { Invocation, InvocationHandle, Worker } from "../../worker/contract.ts";
 import type { EnvironmentsInsight, KeepAliveView } from "../insight.ts";
-import { WorkerFleet, type AttachedWorker } from "../placement/worker-fleet.ts";
+import type { Overcommit } from "../placement/placement.ts";
+import { WorkerFleet, type AttachedWorker, type ConnectionListener } from "../placement/worker-fleet.ts";
 import type { WorkerNode } from "../placement/worker-node.ts";
 import type { IdleEnvironment, KeepAlivePolicy } from "../scaling/keep-alive/contract.ts";
 import type { ProvisionOutcome } from "../scaling/provisioner.ts";
@@ -23,14 +24,14 @@ import { EnvironmentTable, keptAs, type TableActions } from "./environment-table
 import { Environment } from "./environment.ts";
 import { IdleMeter } from "./idle-meter.ts";
 import { EnvironmentKeeper } from "./keeper.ts";
+import { MemoryRelief } from "./memory-relief.ts";
 import type { Acquired } from "./waiting-line.ts";
 
 export interface AssignmentOptions extends StarterOptions {
   readonly keepAlive: KeepAlivePolicy;
   readonly scalingRate: ScalingRate;
   readonly environmentLifeMsMax: number;
-  /** How many times a worker's memory may be promised. */
-  readonly overcommitFactor: number;
+  readonly overcommit: Overcommit;
   /** Called when workers come and go. */
   readonly onFleetChange: () => void;
   /** Called when an environment with provisioned concurrency has come or gone; see `TableActions`. */
@@ -44,6 +45,7 @@ export class Assignment {
   readonly #keeper: EnvironmentKeeper;
   readonly #idleMeter: IdleMeter;
   readonly #starter: EnvironmentStarter;
+  readonly #relief: MemoryRelief;
   readonly #actions: TableActions;
   readonly #onFleetChange: () => void;
   readonly #decisions = new DecisionLog();
@@ -55,11 +57,12 @@ export class Assignment {
     this.#clock = options.clock;
     this.#onFleetChange = options.onFleetChange;
     this.#fleet = new WorkerFleet({
-      overcommitFactor: options.overcommitFactor,
+      overcommit: options.overcommit,
       listener: {
         onAttached: () => this.#onAttached(),
         onLost: (node) => this.#onLost(node),
         onDraining: (node) => void this.#registry.clear(node),
+        onMeasured: (node) => this.#onMeasured(node),
         onEnvironmentGone: (id) => this.#registry.endedById(id),
       },
     });
@@ -71,6 +74,7 @@ export class Assignment {
     this.#idleMeter = new IdleMeter(options);
     this.#registry = new EnvironmentRegistry({ ...options, keeper: this.#keeper, idleMeter: this.#idleMeter });
     this.#starter = new EnvironmentStarter(options, this.#fleet, this.#registry, this.#keeper);
+    this.#relief = new MemoryRelief(this.#registry);
     const { clock, scalingRate } = options;
     this.#actions = {
       mayStart: ({ scope, configuration }) => scalingRate.take(scope, configuration.functionArn, clock.monotonicMs()),
@@ -207,9 +211,7 @@ export class Assignment {
     return this.#fleet.workers;
   }
 
-  attach(
-    connect: (listener: Pick<WorkerListener, "onEnvironmentGone" | "onDisconnected">) => Promise<Worker>,
-  ): Promise<AttachedWorker> {
+  attach(connect: (listener: ConnectionListener) => Promise<Worker>): Promise<AttachedWorker> {
     return this.#fleet.attach(connect);
   }
 
@@ -268,10 +270,10 @@ export class Assignment {
   /** For an environment that nobody waits for: none that is worth as much gives its memory for it. */
   #hasRoom({ kept }: EnvironmentTable, newcomer: IdleEnvironment): boolean {
     if (!this.#fleet.isOpen) return false;
-    const room = this.#fleet.room(kept.memoryMiB);
-    if (room === undefined) return false;
-    if (room.evictMiB === 0) return true;
-    return this.#keeper.isWorthMore(newcomer, this.#keeper.victims(room.node.evictable(), room.evictMiB));
+    const placement = this.#fleet.room({ memoryMiB: kept.memoryMiB, packages: [] });
+    if (placement.kind !== "evict") return placement.kind === "place";
+    const { worker, evictMiB } = placement;
+    return this.#keeper.isWorthMore(newcomer, this.#keeper.victims(worker.evictable(), evictMiB));
   }
 
   #find({ functionArn, version, generation }: FunctionConfiguration): EnvironmentTable | undefined {
@@ -301,6 +303,11 @@ export class Assignment {
   #onAttached(): void {
     this.#starter.wake();
     this.#onFleetChange();
+  }
+
+  #onMeasured(node: WorkerNode<Environment>): void {
+    this.#relief.measured(node);
+    if (!node.isShort) this.#starter.memoryIsBack();
   }
 
   #onLost(node: WorkerNode<Environment>): void {

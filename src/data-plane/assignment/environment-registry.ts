@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../../core/clock.ts";
 import type { Scope } from "../../core/identity.ts";
-import type { LambdaMetrics } from "../../metering/metrics/lambda-metrics.ts";
+import type { EvictionReason, LambdaMetrics } from "../../metering/metrics/lambda-metrics.ts";
 import type { EnvironmentCredentials, EnvironmentId } from "../../worker/contract.ts";
 import type { IdleInsight } from "../insight.ts";
 import type { WorkerNode } from "../placement/worker-node.ts";
@@ -19,6 +19,14 @@ export interface EnvironmentIdentity extends Scope, EnvironmentCredentials {
   readonly functionArn: string;
   /** Of the version that it runs. */
   readonly role: string;
+}
+
+export interface EvictionOrder {
+  readonly neededMiB: number;
+  readonly reason: EvictionReason;
+  /** What an environment really holds, where that is what is needed and not what it is allowed. */
+  readonly heldMiB?: (environment: Environment) => number;
+  readonly countMax?: number;
 }
 
 export class EnvironmentRegistry {
@@ -132,11 +140,11 @@ export class EnvironmentRegistry {
    * Takes idle environments from a worker, those first that the keep-alive policy can do without best, until `neededMiB`
    * are free. What is provisioned stays.
    */
-  async evict(node: WorkerNode<Environment>, neededMiB: number): Promise<void> {
-    const victims = this.#keeper.victims(node.evictable(), neededMiB);
+  async evict(node: WorkerNode<Environment>, { neededMiB, reason, heldMiB, countMax }: EvictionOrder): Promise<void> {
+    const victims = this.#keeper.victims(node.evictable(), neededMiB, heldMiB).slice(0, countMax);
     for (const victim of victims) {
-      this.#metrics.ended(victim.spec, "Evictions");
-      this.#note(victim, "evicted", "memory");
+      this.#metrics.evicted(victim.spec, reason);
+      this.#note(victim, "evicted", reason === "Room" ? "memory" : "memory-pressure");
     }
     await Promise.all(victims.map((each) => this.#end(each, "evicted")));
   }
@@ -171,7 +179,7 @@ export class EnvironmentRegistry {
       if (environment.state !== "idle") return;
       const endsAtMs = this.#endsAtMs(environment);
       if (this.isSpent(environment) || endsAtMs <= this.#clock.monotonicMs()) {
-        this.#metrics.ended(environment.spec, "Expirations");
+        this.#metrics.expired(environment.spec);
         const isSpent = this.isSpent(environment);
         this.#note(environment, isSpent ? "retired" : "expired", isSpent ? "too-old" : "keep-alive");
         void this.#end(environment, "released");

@@ -4,9 +4,11 @@
  */
 import type { Clock } from "../../core/clock.ts";
 import { refusalBehind, UnavailableError } from "../../core/errors.ts";
+import { unreachable } from "../../core/invariant.ts";
 import type { FunctionConfiguration } from "../../core/function-record.ts";
 import type { LambdaMetrics } from "../../metering/metrics/lambda-metrics.ts";
 import type { WorkerFleet } from "../placement/worker-fleet.ts";
+import { packagesOf } from "../placement/packages.ts";
 import type { WorkerNode } from "../placement/worker-node.ts";
 import type { RandomBytes } from "./credentials.ts";
 import type { EnvironmentRegistry } from "./environment-registry.ts";
@@ -20,6 +22,8 @@ import { specOf, type LaunchPlan, type LaunchPlanner } from "./launch-plan.ts";
 export const startAttemptsMax = 3;
 /** Wait before the second attempt; doubles with each further one. A new worker ends it early. */
 export const startRetryMs = 100;
+/** How long a start waits where memory is really short, until idle environments have given some back or others have ended. */
+export const memoryWaitMsMax = 10_000;
 /** How long a start waits for a worker to connect: a supervisor restarts one within a second or two. */
 export const workerWaitMsMax = 10_000;
 
@@ -39,6 +43,8 @@ export class EnvironmentStarter {
   readonly #registry: EnvironmentRegistry;
   readonly #keeper: EnvironmentKeeper;
   readonly #sleepers = new Set<() => void>();
+  /** Those that wait for memory. */
+  readonly #starved = new Set<() => void>();
   #closed = false;
 
   constructor(
@@ -75,7 +81,8 @@ export class EnvironmentStarter {
   async provision(table: EnvironmentTable): Promise<ProvisionOutcome> {
     try {
       const plan = await this.#options.planner.plan(table.scope, table.configuration);
-      const environment = await this.#startOnce(table, { ...plan, initializationType: "provisioned-concurrency" });
+      const provisioned = { ...plan, initializationType: "provisioned-concurrency" } as const;
+      const environment = await this.#startOnce(table, provisioned, () => true);
       if (!environment.initialized) {
         environment.state = "gone";
         void this.#registry.destroy(environment);
@@ -92,6 +99,12 @@ export class EnvironmentStarter {
   /** A worker has come: starts that wait for one go on. */
   wake(): void {
     for (const wake of this.#sleepers) wake();
+    this.memoryIsBack();
+  }
+
+  /** Starts that wait for memory look again. */
+  memoryIsBack(): void {
+    for (const wake of this.#starved) wake();
   }
 
   /** No further attempts. */
@@ -104,27 +117,33 @@ export class EnvironmentStarter {
     const plan = await this.#options.planner.plan(table.scope, table.configuration);
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#startOnce(table, plan);
+        return await this.#startOnce(table, plan, () => table.needsStart);
       } catch (error) {
         if (!(error instanceof UnavailableError) || attempt === startAttemptsMax) throw error;
-        if (refusalBehind(error) !== undefined) throw error;
+        if (refusalBehind(error) !== undefined || error.reason === "busy") throw error;
         if (error.reason === "no-capacity") await this.#pause(startRetryMs * 2 ** (attempt - 1));
         if (this.#closed || !table.needsStart) throw error;
       }
     }
   }
 
-  async #startOnce(table: EnvironmentTable, plan: LaunchPlan): Promise<Environment> {
+  async #startOnce(table: EnvironmentTable, plan: LaunchPlan, isWanted: () => boolean): Promise<Environment> {
     const createdAtMs = this.#clock.monotonicMs();
     if (!this.#fleet.isOpen) await this.#workerArrives();
-    const { node, evictMiB } = this.#fleet.choose(plan.memoryMiB);
+    let room = this.#room(plan);
+    while (room === undefined) {
+      await this.#starve(createdAtMs, isWanted);
+      room = this.#room(plan);
+    }
+    // At once, before anybody else sees the same room.
+    const { node, evictMiB } = room;
     const spec = specOf(plan, table.configuration, this.#options.random, this.#clock.now());
     const environment = new Environment(spec, table, node, createdAtMs);
     // Registered before it exists: its own init code may already call Hearth with its credentials.
     this.#registry.add(environment);
     try {
       // Memory is promised several times over: the start need not wait until the evicted ones are gone.
-      if (evictMiB > 0) void this.#registry.evict(node, evictMiB);
+      if (evictMiB > 0) void this.#registry.evict(node, { neededMiB: evictMiB, reason: "Room" });
       const ready = await node.worker.createEnvironment(spec);
       if (hasEnded(environment)) throw new UnavailableError("worker-gone", "It ended as soon as it had started.");
       environment.phases = ready.phases;
@@ -142,8 +161,37 @@ export class EnvironmentStarter {
   /** A worker with less memory than was thought gets some back, one that stops is asked no more. */
   async #learnFrom(error: unknown, node: WorkerNode<Environment>, memoryMiB: number): Promise<void> {
     if (!(error instanceof UnavailableError) || refusalBehind(error) !== undefined) return;
-    if (error.reason === "no-capacity") await this.#registry.evict(node, memoryMiB);
+    if (error.reason === "no-capacity") await this.#registry.evict(node, { neededMiB: memoryMiB, reason: "Room" });
     if (error.reason === "closing") this.#fleet.drain(node);
+  }
+
+  /** Undefined while memory is short. Throws when no worker is large enough, however much its idle environments give back. */
+  #room(plan: LaunchPlan): Room | undefined {
+    const placement = this.#fleet.room({ memoryMiB: plan.memoryMiB, packages: packagesOf(plan) });
+    switch (placement.kind) {
+      case "place":
+        return { node: placement.worker, evictMiB: 0 };
+      case "evict":
+        return { node: placement.worker, evictMiB: placement.evictMiB };
+      case "short":
+        return undefined;
+      case "full": {
+        const message = `No worker has ${plan.memoryMiB} MiB for another execution environment.`;
+        throw new UnavailableError("no-capacity", message);
+      }
+      default:
+        return unreachable(placement);
+    }
+  }
+
+  /** Waits until there may be memory again; for so long in all, and only while the environment is wanted. */
+  async #starve(sinceMs: number, isWanted: () => boolean): Promise<void> {
+    const leftMs = memoryWaitMsMax - (this.#clock.monotonicMs() - sinceMs);
+    if (leftMs <= 0 || this.#closed || !isWanted()) {
+      const message = "Rate exceeded: memory is short, and no idle execution environment is left that could give any.";
+      throw new UnavailableError("busy", message);
+    }
+    await this.#pause(leftMs, this.#starved);
   }
 
   async #workerArrives(): Promise<void> {
@@ -152,17 +200,23 @@ export class EnvironmentStarter {
   }
 
   /** Ends early when a worker arrives or everything closes. */
-  #pause(durationMs: number): Promise<void> {
+  #pause(durationMs: number, sleepers = this.#sleepers): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const wake = (): void => {
       timer.cancel();
-      this.#sleepers.delete(wake);
+      sleepers.delete(wake);
       resolve();
     };
     const timer = this.#clock.after(durationMs, wake);
-    this.#sleepers.add(wake);
+    sleepers.add(wake);
     return promise;
   }
+}
+
+interface Room {
+  readonly node: WorkerNode<Environment>;
+  /** How much idle environments have to give back first. */
+  readonly evictMiB: number;
 }
 
 /** It may have ended, alone or with its worker, before the answer to its start was read. */

@@ -93,10 +93,18 @@ export class EnvironmentKeeper {
     };
   }
 
-  /** Those that make room for `neededMiB`. */
-  victims(idle: readonly Environment[], neededMiB: number): Environment[] {
+  /** Those that make room for `neededMiB`: of what they are allowed, or of what they really hold if that is told. */
+  victims(
+    idle: readonly Environment[],
+    neededMiB: number,
+    heldMiB?: (environment: Environment) => number,
+  ): Environment[] {
     const nowMs = this.#clock.now();
-    const candidates = idle.map((environment) => ({ environment, ...this.#idle(environment, nowMs) }));
+    const candidates = idle.map((environment) => ({
+      environment,
+      ...this.#idle(environment, nowMs),
+      ...(heldMiB === undefined ? {} : { heldMiB: heldMiB(environment) }),
+    }));
     return leastWorth(this.#policy, candidates, neededMiB, nowMs).map(({ environment }) => environment);
   }
 

@@ -2,8 +2,8 @@
  * The workers in service: takes them in, notices when they are lost, and chooses one for each new environment.
  */
 import { UnavailableError } from "../../core/errors.ts";
-import type { Worker, WorkerListener } from "../../worker/contract.ts";
-import { place } from "./placement.ts";
+import type { Worker, WorkerListener, WorkerStatus } from "../../worker/contract.ts";
+import { place, type Overcommit, type Placement, type Wanted } from "./placement.ts";
 import { WorkerNode, type Resident } from "./worker-node.ts";
 
 export interface AttachedWorker {
@@ -13,28 +13,26 @@ export interface AttachedWorker {
   drain(): void;
 }
 
-export interface Room<R extends Resident> {
-  readonly node: WorkerNode<R>;
-  /** How much idle memory has to be given back first. */
-  readonly evictMiB: number;
-}
+/** What the fleet hears of a worker from the worker itself. */
+export type ConnectionListener = Pick<WorkerListener, "onEnvironmentGone" | "onStatus" | "onDisconnected">;
 
 export interface FleetListener<R extends Resident> {
   onAttached(): void;
   /** Its residents ended with it. */
   onLost(node: WorkerNode<R>): void;
   onDraining(node: WorkerNode<R>): void;
+  /** What is known of its memory is new. */
+  onMeasured(node: WorkerNode<R>): void;
   onEnvironmentGone(id: string): void;
 }
 
 export class WorkerFleet<R extends Resident> {
   readonly #nodes = new Set<WorkerNode<R>>();
   readonly #listener: FleetListener<R>;
-  /** How many times a worker's memory may be promised. */
-  readonly #overcommitFactor: number;
+  readonly #overcommit: Overcommit;
 
-  constructor(options: { readonly overcommitFactor: number; readonly listener: FleetListener<R> }) {
-    this.#overcommitFactor = options.overcommitFactor;
+  constructor(options: { readonly overcommit: Overcommit; readonly listener: FleetListener<R> }) {
+    this.#overcommit = options.overcommit;
     this.#listener = options.listener;
   }
 
@@ -59,14 +57,18 @@ export class WorkerFleet<R extends Resident> {
    * `connect` makes the connection with the listener it is given. Environments that the worker still has from an
    * earlier front are destroyed: nobody knows their state.
    */
-  async attach(
-    connect: (listener: Pick<WorkerListener, "onEnvironmentGone" | "onDisconnected">) => Promise<Worker>,
-  ): Promise<AttachedWorker> {
+  async attach(connect: (listener: ConnectionListener) => Promise<Worker>): Promise<AttachedWorker> {
     const lost = Promise.withResolvers<void>();
     let node: WorkerNode<R> | undefined;
+    /** Told before the worker was in service. */
+    const early: WorkerStatus[] = [];
     let isLost = false;
     const worker = await connect({
       onEnvironmentGone: (id) => this.#listener.onEnvironmentGone(id),
+      onStatus: (status) => {
+        if (node === undefined) early.push(status);
+        else this.#update(node, status);
+      },
       onDisconnected: () => {
         isLost = true;
         if (node !== undefined) this.#lose(node);
@@ -77,30 +79,23 @@ export class WorkerFleet<R extends Resident> {
     // Not waited for: there may be hundreds. Rejects only when the worker is lost, and they with it.
     for (const { id } of leftovers) void worker.destroyEnvironment(id).catch(() => undefined);
     if (isLost) throw new UnavailableError("worker-gone", "The worker was lost while it was taken into service.");
-    const attached = new WorkerNode<R>(worker, info.memoryMiB);
+    const attached = new WorkerNode<R>(worker, info);
     node = attached;
     this.#nodes.add(attached);
+    for (const status of early) this.#update(attached, status);
     this.#listener.onAttached();
     return { lost: lost.promise, drain: () => this.drain(attached) };
   }
 
-  /**
-   * A worker for an environment of that size, and how much idle memory has to be given back first.
-   * Throws `UnavailableError("no-capacity")`.
-   */
-  choose(memoryMiB: number): Room<R> {
-    const room = this.room(memoryMiB);
-    if (room === undefined) {
-      throw new UnavailableError("no-capacity", `No worker has ${memoryMiB} MiB for another execution environment.`);
-    }
-    return room;
+  /** A worker for a new environment. */
+  room(wanted: Wanted): Placement<WorkerNode<R>> {
+    return place(this.#nodes, wanted, this.#overcommit);
   }
 
-  /** As `choose`; undefined when there is none. */
-  room(memoryMiB: number): Room<R> | undefined {
-    const placement = place(this.#nodes, memoryMiB, this.#overcommitFactor);
-    if (placement.kind === "full") return undefined;
-    return { node: placement.worker, evictMiB: placement.kind === "evict" ? placement.evictMiB : 0 };
+  #update(node: WorkerNode<R>, status: WorkerStatus): void {
+    node.update(status);
+    if (status.isDraining) this.drain(node);
+    this.#listener.onMeasured(node);
   }
 
   #lose(node: WorkerNode<R>): void {

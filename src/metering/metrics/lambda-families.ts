@@ -104,9 +104,9 @@ const shown: readonly Shown[] = [
   },
   {
     name: "hearth_environment_evictions_total",
-    help: "Idle environments that were ended to make room.",
+    help: "Idle environments that were ended to make room for a start, or because memory was short.",
     type: "counter",
-    from: ofHearth("Evictions"),
+    from: ofHearth("Evictions", "Reason"),
   },
   {
     name: "hearth_environment_expirations_total",

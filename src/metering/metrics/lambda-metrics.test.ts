@@ -160,7 +160,7 @@ test("starts by phase, what the pool gave, what idleness cost and how it ended",
   metrics.environmentStarted(environment, { ...phases, pooled: true });
   metrics.environmentStarted(environment, { ...phases, initMs: 10, pooled: false });
   metrics.idled(environment, 1500);
-  metrics.ended(environment, "Evictions");
+  metrics.evicted(environment, "MemoryPressure");
 
   assert.deepEqual(
     sums(
@@ -173,6 +173,9 @@ test("starts by phase, what the pool gave, what idleness cost and how it ended",
     ),
     [2, 1, 768, 1, undefined],
   );
+  const reason = { Reason: "MemoryPressure" };
+  assert.deepEqual(sums(countedUnder(store, "Hearth", { FunctionName: "f", ...reason }), "Evictions"), [1]);
+  assert.deepEqual(sums(countedUnder(store, "Hearth", reason), "Evictions"), [1]);
   const init = countedUnder(store, "Hearth", { FunctionName: "f", Phase: "Init" });
   assert.deepEqual(sums(init, "StartPhaseDuration"), [40]);
 });

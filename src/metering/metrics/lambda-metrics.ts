@@ -27,6 +27,9 @@ export interface MeteredEnvironment {
   readonly memoryMiB: number;
 }
 
+/** `Room`: a start wanted what it had been promised; `MemoryPressure`: memory was really short. */
+export type EvictionReason = "Room" | "MemoryPressure";
+
 export interface StartPhases {
   readonly sandboxMs: number;
   readonly codeMs: number;
@@ -132,9 +135,17 @@ export class LambdaMetrics {
     this.#of(environment).recordOwn("IdleMemoryTime", mibSeconds, this.#clock.now());
   }
 
-  /** An idle environment was ended to make room, or because it had been idle for long enough. */
-  ended(environment: MeteredEnvironment, why: "Evictions" | "Expirations"): void {
-    this.#of(environment).recordOwn(why, 1, this.#clock.now());
+  /** An idle environment was ended because it had been idle for long enough. */
+  expired(environment: MeteredEnvironment): void {
+    this.#of(environment).recordOwn("Expirations", 1, this.#clock.now());
+  }
+
+  /** An idle environment was ended for the sake of others. */
+  evicted(environment: MeteredEnvironment, reason: EvictionReason): void {
+    const atMs = this.#clock.now();
+    const metrics = this.#of(environment);
+    metrics.recordOwn("Evictions", 1, atMs);
+    metrics.recordBy({ name: "Reason", value: reason }, "Evictions", 1, atMs);
   }
 
   /** Called before values are written or shown: whoever counts time catches up. */

@@ -57,7 +57,7 @@ export const hearthUnits = {
   Throttles: "Count",
   /** Configured memory of environments that wait for an invocation, times how long they do: MiB-seconds. */
   IdleMemoryTime: "None",
-  /** Idle environments that were ended to make room. */
+  /** Idle environments that were ended for the sake of others; also with dimension `Reason`. */
   Evictions: "Count",
   /** Idle environments that were ended because they had been idle for long enough. */
   Expirations: "Count",

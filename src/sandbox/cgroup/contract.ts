@@ -33,6 +33,10 @@ export interface CgroupHost {
   readonly version: "v1" | "hybrid" | "v2";
   /** The cgroup of a sandbox; makes nothing. */
   of(id: string): SandboxCgroup;
+  /** What all sandboxes hold together, without file cache that nobody would miss. */
+  memoryBytes(): number;
+  /** Text of the pressure stall information of all sandboxes together; undefined where the kernel keeps none for cgroups. */
+  memoryPressure(): string | undefined;
   /** Removes the parent cgroup if it is empty. */
   close(): void;
 }

@@ -25,6 +25,17 @@ export function readField(path: string, key: string): number {
   return 0;
 }
 
+/** Pressure stall information; undefined where the kernel keeps none. */
+export function readPressure(path: string): string | undefined {
+  try {
+    return readValue(path);
+  } catch (error) {
+    // The file may be there although the kernel was started with psi=0.
+    if (["ENOENT", "EOPNOTSUPP"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    throw error;
+  }
+}
+
 export function readProcesses(path: string): number[] {
   return unlessGone(() => readFileSync(path, "utf8").split("\n").filter(Boolean).map(Number)) ?? [];
 }

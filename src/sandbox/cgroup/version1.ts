@@ -41,6 +41,21 @@ export class Version1Host implements CgroupHost {
     return new Version1Cgroup(this.#hierarchies, join("/", this.#parent, id));
   }
 
+  memoryBytes(): number {
+    const directory = join(this.#hierarchies.memory, this.#parent);
+    const held = files.unlessGone(() => {
+      const bytes = files.readNumber(join(directory, "memory.usage_in_bytes"));
+      return bytes - files.readField(join(directory, "memory.stat"), "total_inactive_file");
+    });
+    // It comes with the first sandbox.
+    return held ?? 0;
+  }
+
+  /** Version 2 has it. */
+  memoryPressure(): undefined {
+    return undefined;
+  }
+
   close(): void {
     for (const hierarchy of this.#hierarchies.all) files.removeDirectory(join(hierarchy, this.#parent));
   }

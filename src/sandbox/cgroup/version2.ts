@@ -37,6 +37,20 @@ export class Version2Host implements CgroupHost {
     return new Version2Cgroup(this.#root, join("/", this.#parent, id));
   }
 
+  memoryBytes(): number {
+    const directory = join(this.#root, this.#parent);
+    const held = files.unlessGone(() => {
+      const bytes = files.readNumber(join(directory, "memory.current"));
+      return bytes - files.readField(join(directory, "memory.stat"), "inactive_file");
+    });
+    // It comes with the first sandbox.
+    return held ?? 0;
+  }
+
+  memoryPressure(): string | undefined {
+    return files.readPressure(join(this.#root, this.#parent, "memory.pressure"));
+  }
+
   close(): void {
     files.removeDirectory(join(this.#root, this.#parent));
   }

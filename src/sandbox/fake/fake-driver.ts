@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SandboxGoneError } from "../contract.ts";
 import type {
+  HostMemory,
   Mount,
   RecoveryReport,
   Sandbox,
@@ -33,6 +34,8 @@ export interface FakeDriverOptions {
   readonly commands?: Readonly<Record<string, FakeCommand>>;
   /** Runs before each create; a delay or a rejection is the sandbox's. */
   readonly beforeCreate?: (spec: SandboxSpec) => Promise<void> | void;
+  /** What the machine has left; plenty unless a test says otherwise. */
+  readonly hostMemory?: () => HostMemory;
 }
 
 /** What a test may ask about a living sandbox. */
@@ -47,6 +50,8 @@ export interface FakeSandboxState {
   /** How often it was frozen so far. */
   readonly freezes: number;
 }
+
+const availableBytesUnlessTold = 2 ** 40;
 
 /** Nobody runs as these uids; they only tell volumes apart. */
 const uidBase = 2_000_000_000;
@@ -109,6 +114,16 @@ export class FakeDriver extends SafeDriver {
 
   override hasEgressList(ranges: readonly string[]): boolean {
     return this.#egressLists.has(ranges.join());
+  }
+
+  override hostMemory(): HostMemory {
+    return this.#options.hostMemory?.() ?? { availableBytes: availableBytesUnlessTold, stalledShare: undefined };
+  }
+
+  override usedMemoryBytes(): number {
+    let sum = 0;
+    for (const sandbox of this.#sandboxes.values()) sum += sandbox.usage().memoryBytes;
+    return sum;
   }
 
   protected override shutDown(): Promise<void> {

@@ -6,12 +6,13 @@
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openCgroups } from "../cgroup/open.ts";
-import type { RecoveryReport, Sandbox, SandboxSpec, TmpVolume } from "../contract.ts";
+import type { HostMemory, RecoveryReport, Sandbox, SandboxSpec, TmpVolume } from "../contract.ts";
 import * as libc from "../linux/libc.ts";
 import type { Egress } from "../network/egress.ts";
 import { SafeDriver } from "../safe-driver.ts";
 import type { TmpVolumes } from "../tmp/volumes.ts";
 import { createOciSandbox } from "./create-sandbox.ts";
+import { readHostMemory } from "./host-memory.ts";
 import type { OciHost, ServeDns } from "./host.ts";
 import { NfsExports } from "./nfs-exports.ts";
 import { emptyCgroup, removeTmp } from "./oci-sandbox.ts";
@@ -110,6 +111,14 @@ export class OciDriver extends SafeDriver {
 
   override hasEgressList(ranges: readonly string[]): boolean {
     return this.#options.egress?.allowLists.has(ranges) ?? true;
+  }
+
+  override hostMemory(): HostMemory {
+    return readHostMemory(this.#host.cgroups);
+  }
+
+  override usedMemoryBytes(): number {
+    return this.#host.cgroups.memoryBytes();
   }
 
   protected override async shutDown(): Promise<void> {

@@ -22,6 +22,7 @@ import type {
   Worker,
   WorkerInfo,
   WorkerListener,
+  WorkerStatus,
 } from "../contract.ts";
 import { Channel, type Message } from "./channel.ts";
 import { fromWire, type Call, type FrontMessage, type WorkerMessage } from "./messages.ts";
@@ -145,6 +146,8 @@ class RemoteWorker implements WorkerConnection {
         return this.#report(header.number, { ...header.report, ...(header.hasTail ? { logTail: payload } : {}) });
       case "logs":
         return this.#listener.onLogs(JSON.parse(payload.toString("utf8")) as LogBatch);
+      case "status":
+        return this.#listener.onStatus(JSON.parse(payload.toString("utf8")) as WorkerStatus);
       case "gone":
         return this.#listener.onEnvironmentGone(header.environmentId, header.reason);
       default:

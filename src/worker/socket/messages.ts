@@ -1,7 +1,7 @@
 /**
  * What front and worker say to each other over a channel. A call is answered once, by `value` or `error`; an invocation
  * twice, by `response` and `report`, in any order (or by `error`). Payloads: of `invoke` the event, of `response` the
- * answer, of `report` the tail of the log; of `call` (a `Call`), `value` and `logs` JSON.
+ * answer, of `report` the tail of the log; of `call` (a `Call`), `value`, `logs` and `status` JSON.
  */
 import { ApiError, refusalBehind, UnavailableError } from "../../core/errors.ts";
 import type { EnvironmentSpec, Invocation, InvocationReport, PoolTarget } from "../contract.ts";
@@ -38,6 +38,7 @@ export type WorkerMessage =
       readonly hasTail: boolean;
     }
   | { readonly kind: "logs" }
+  | { readonly kind: "status" }
   | { readonly kind: "gone"; readonly environmentId: string; readonly reason: string };
 
 export function toWire(error: unknown): WireError {

@@ -94,6 +94,7 @@ class FrontSession {
     this.#worker.setListener({
       onLogs: (batch) => this.#sendLogs(batch),
       onEnvironmentGone: (environmentId, reason) => this.#channel.send({ kind: "gone", environmentId, reason }),
+      onStatus: (status) => this.#channel.send({ kind: "status" }, Buffer.from(JSON.stringify(status))),
       onDisconnected: () => undefined,
     });
     await this.#worker.reset();

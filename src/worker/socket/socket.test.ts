@@ -8,7 +8,8 @@ import { test } from "node:test";
 
 import { UnavailableError } from "../../core/errors.ts";
 import type { FakeCommand } from "../../sandbox/fake/scripted-process.ts";
-import type { LogBatch } from "../contract.ts";
+import type { LogBatch, WorkerStatus } from "../contract.ts";
+import { statusIntervalMs } from "../status-watch.ts";
 import { harness, testInvocation, testPack, testSpec, until, type Harness } from "../testing/harness.ts";
 import { echoRuntime, forever, RuntimeClient } from "../testing/runtime-client.ts";
 import { connectWorker, type WorkerConnection } from "./client.ts";
@@ -18,7 +19,12 @@ import { graceMs, serveWorker } from "./server.ts";
 interface Served extends Harness {
   readonly path: string;
   connect(): Promise<WorkerConnection>;
-  readonly seen: { readonly logs: LogBatch[]; readonly gone: string[]; losses: number };
+  readonly seen: {
+    readonly logs: LogBatch[];
+    readonly gone: string[];
+    readonly statuses: WorkerStatus[];
+    losses: number;
+  };
 }
 
 async function served(runtime: FakeCommand): Promise<Served> {
@@ -26,7 +32,7 @@ async function served(runtime: FakeCommand): Promise<Served> {
   const directory = mkdtempSync(join(tmpdir(), "hearth-socket-"));
   const path = join(directory, "worker.sock");
   const server = await serveWorker({ worker: inner.worker, path, clock: inner.clock, report: () => undefined });
-  const seen = { logs: [] as LogBatch[], gone: [] as string[], losses: 0 };
+  const seen = { logs: [] as LogBatch[], gone: [] as string[], statuses: [] as WorkerStatus[], losses: 0 };
   const connections: WorkerConnection[] = [];
   return {
     ...inner,
@@ -36,6 +42,7 @@ async function served(runtime: FakeCommand): Promise<Served> {
       const connection = await connectWorker(path, {
         onLogs: (batch) => seen.logs.push(batch),
         onEnvironmentGone: (id) => seen.gone.push(id),
+        onStatus: (status) => seen.statuses.push(status),
         onDisconnected: () => {
           seen.losses += 1;
         },
@@ -160,6 +167,19 @@ test("a front whose connection is lost hears of it, and nothing stays pending", 
   assert.equal(h.seen.losses, 1);
 });
 
+test("a front is told at once how its worker is, and again as time goes by", async () => {
+  await using h = await served(echoRuntime);
+  await h.connect();
+
+  await until(() => h.seen.statuses.length > 0);
+  const [first] = h.seen.statuses;
+  assert.deepEqual(first, { availableMiB: 1_048_576, isDraining: false, packages: [] });
+  h.clock.advance(statusIntervalMs);
+  await until(() => h.seen.statuses.length > 1);
+
+  assert.deepEqual(h.seen.statuses[1], { availableMiB: 1_048_576, isDraining: false });
+});
+
 test("environments outlive their front for a grace time only", async () => {
   await using h = await served(async (process) => {
     const client = RuntimeClient.of(process);
@@ -169,9 +189,10 @@ test("environments outlive their front for a grace time only", async () => {
   const worker = await h.connect();
   const spec = testSpec();
   await worker.createEnvironment(spec);
+  const timers = h.clock.pendingTimers;
 
   worker.close();
-  await until(() => h.clock.pendingTimers > 1);
+  await until(() => h.clock.pendingTimers > timers);
   assert.equal(h.driver.living.length, 1);
   await until(() => {
     h.clock.advance(graceMs);

@@ -6,8 +6,8 @@ import { ManualClock } from "../../core/manual-clock.ts";
 import type { RuntimePack } from "../../runtimes/contract.ts";
 import { FakeDriver, type FakeDriverOptions } from "../../sandbox/fake/fake-driver.ts";
 import type { FakeCommand } from "../../sandbox/fake/scripted-process.ts";
-import type { EnvironmentSpec, Invocation, LogBatch } from "../contract.ts";
-import { createWorker, type WorkerService } from "../worker-service.ts";
+import type { EnvironmentSpec, Invocation, LogBatch, WorkerStatus } from "../contract.ts";
+import { createWorker, type WorkerOptions, type WorkerService } from "../worker-service.ts";
 
 export const testPack: RuntimePack = {
   identifier: "nodejs24.x",
@@ -60,6 +60,7 @@ export interface Harness extends AsyncDisposable {
   readonly worker: WorkerService;
   readonly logs: LogBatch[];
   readonly gone: { readonly id: string; readonly reason: string }[];
+  readonly statuses: WorkerStatus[];
   readonly reports: string[];
   /** All lines so far, of all environments, after a flush. */
   lines(): string[];
@@ -71,12 +72,14 @@ export function harness(
     readonly driver?: FakeDriverOptions;
     readonly frontSocket?: string;
     readonly logBytesPerSecond?: number;
+    readonly packages?: WorkerOptions["packages"];
   } = {},
 ): Harness {
   const clock = new ManualClock();
   const driver = new FakeDriver({ ...options.driver, commands: { ...options.driver?.commands, runtime } });
   const logs: LogBatch[] = [];
   const gone: { id: string; reason: string }[] = [];
+  const statuses: WorkerStatus[] = [];
   const reports: string[] = [];
   const worker = createWorker({
     driver,
@@ -87,12 +90,15 @@ export function harness(
     runId: "test",
     version: "0.0.0",
     memoryMiB: 1024,
+    isMemoryLimited: false,
     cpus: 2,
+    packages: options.packages ?? { all: () => [], changes: () => undefined },
     report: (text) => reports.push(text),
   });
   worker.setListener({
     onLogs: (batch) => logs.push(batch),
     onEnvironmentGone: (id, reason) => gone.push({ id, reason }),
+    onStatus: (status) => statuses.push(status),
     onDisconnected: () => undefined,
   });
   return {
@@ -101,6 +107,7 @@ export function harness(
     worker,
     logs,
     gone,
+    statuses,
     reports,
     lines: () => {
       clock.advance(20);

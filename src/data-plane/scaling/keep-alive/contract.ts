@@ -32,6 +32,13 @@ export interface IdleEnvironment {
   /** How many idle environments of its function would be taken before it. */
   readonly rank: number;
   readonly idleSinceMs: number;
+  /** What it really holds, where that is wanted and not what it is allowed. */
+  readonly heldMiB?: number;
+}
+
+/** The memory that others would have in its place. */
+export function memoryOf({ function: { memoryMiB }, heldMiB }: IdleEnvironment): number {
+  return heldMiB ?? memoryMiB;
 }
 
 /** What is to be ready before anybody asks. */
@@ -62,7 +69,7 @@ export interface KeepAlivePolicy {
   keepUntilMs(idle: IdleEnvironment, nowMs: number): number;
   /** `count` environments are alive, at work or idle. Asked after an end, a release, and when it said so. */
   outlook(kept: KeptFunction, count: number, nowMs: number): Outlook;
-  /** What keeping it is worth per MiB, on a scale of the policy's own: under memory pressure the least goes first. */
+  /** What keeping it is worth per MiB of `memoryOf`, on a scale of the policy's own: under memory pressure the least goes first. */
   worth(idle: IdleEnvironment, nowMs: number): number;
   /** For people who ask; undefined when the policy does not forecast, or knows nothing of the function. */
   expectation(kept: KeptFunction, nowMs: number): Expectation | undefined;
@@ -107,7 +114,7 @@ export function leastWorth<E extends IdleEnvironment>(
     if (victim === undefined || last === undefined) break;
     if (least < candidates.length) candidates[least] = last;
     victims.push(victim.environment);
-    freedMiB += victim.environment.function.memoryMiB;
+    freedMiB += memoryOf(victim.environment);
   }
   return victims;
 }

@@ -9,6 +9,7 @@
  * (`price.ts`): as much idle memory as a fixed window for every function would take. Under memory pressure the same
  * ratio says who goes first. docs/decisions/keep-alive.md compares it with other policies.
  */
+import { memoryOf } from "./contract.ts";
 import type { Expectation, Happening, IdleEnvironment, KeepAlivePolicy, KeptFunction, Outlook } from "./contract.ts";
 import type { DemandHistory } from "./demand-history.ts";
 import { DemandLevels, type DemandLevel, type Span } from "./demand-levels.ts";
@@ -136,13 +137,14 @@ export class Forecast implements KeepAlivePolicy {
     return { kind: "ask-again", atMs: (minute + horizonMinutes) * minuteMs };
   }
 
-  worth({ function: kept, rank, idleSinceMs }: IdleEnvironment, nowMs: number): number {
+  worth(idle: IdleEnvironment, nowMs: number): number {
+    const { function: kept, rank, idleSinceMs } = idle;
     const memory = this.#functions.find(kept.id);
     const level = memory?.levels.judging(memory.levels.inFlight + rank + 1);
     if (memory === undefined || level === undefined) return 0;
     const part = Math.floor(nowMs / partMs);
     if (level.worth?.part !== part) level.worth = { part, value: this.#worthNow(memory, level, idleSinceMs, nowMs) };
-    return level.worth.value;
+    return level.worth.value / memoryOf(idle);
   }
 
   /** The first minute by whose end it is likelier to have been wanted than not; a part of it if timers come then. */
@@ -178,7 +180,7 @@ export class Forecast implements KeepAlivePolicy {
       survives *= 1 - probability;
       best = Math.max(best, (1 - survives) / waitedMinutes);
     }
-    return (best * (memory.startMs ?? this.#meanStartMs ?? 1)) / memory.kept.memoryMiB;
+    return best * (memory.startMs ?? this.#meanStartMs ?? 1);
   }
 
   expectation({ id }: KeptFunction, nowMs: number): Expectation | undefined {

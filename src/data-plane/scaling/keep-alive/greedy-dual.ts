@@ -7,6 +7,7 @@
  * The priority is kept per function, not per environment: those of one function differ by their last use alone, which
  * decides between equals.
  */
+import { memoryOf } from "./contract.ts";
 import type { Happening, IdleEnvironment, KeepAlivePolicy, KeptFunction, Outlook } from "./contract.ts";
 import { Remembered } from "./remembered.ts";
 
@@ -18,6 +19,8 @@ interface Standing {
   starts: number;
   idle: number;
   inFlight: number;
+  /** The clock when it last had an environment to spare; what was gained since is per MiB of what it is allowed. */
+  agedFrom: number;
   priority: number;
 }
 
@@ -28,6 +31,7 @@ export class GreedyDual implements KeepAlivePolicy {
     starts: 0,
     idle: 0,
     inFlight: 0,
+    agedFrom: 0,
     priority: 0,
   }));
   #clock = 0;
@@ -45,6 +49,7 @@ export class GreedyDual implements KeepAlivePolicy {
         break;
       case "idle":
         standing.idle++;
+        standing.agedFrom = this.#clock;
         standing.priority = this.#clock + (standing.frequency * standing.startMs) / kept.memoryMiB;
         break;
       case "evicted":
@@ -74,8 +79,11 @@ export class GreedyDual implements KeepAlivePolicy {
     return { kind: "nothing" };
   }
 
-  worth({ function: { id } }: IdleEnvironment): number {
-    return this.#functions.find(id)?.priority ?? 0;
+  worth(idle: IdleEnvironment): number {
+    const standing = this.#functions.find(idle.function.id);
+    if (standing === undefined) return 0;
+    const { agedFrom, priority } = standing;
+    return agedFrom + ((priority - agedFrom) * idle.function.memoryMiB) / memoryOf(idle);
   }
 
   expectation(): undefined {
