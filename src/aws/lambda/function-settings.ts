@@ -69,7 +69,7 @@ export function settingsOfNew(
   checkKey(host.variables, kmsKeyArn);
   const vpc = vpcOf(request.VpcConfig, host.mappings);
   const fileSystems = fileSystemsOf(request.FileSystemConfigs ?? [], vpc, host.mappings);
-  const deadLetterTargetArn = deadLetterTargetOf(request.DeadLetterConfig);
+  const deadLetterTargetArn = deadLetterTargetOf(request.DeadLetterConfig, functionArn(scope, name));
   const snapStart = snapStartOf(request.SnapStart, host.mappings);
   return {
     description: request.Description ?? defaults.description,
@@ -125,7 +125,7 @@ export function changesOf(
     ...(request.TracingConfig?.Mode === undefined ? {} : { tracingMode: request.TracingConfig.Mode }),
     ...(request.DeadLetterConfig === undefined
       ? {}
-      : { deadLetterTargetArn: deadLetterTargetOf(request.DeadLetterConfig) }),
+      : { deadLetterTargetArn: deadLetterTargetOf(request.DeadLetterConfig, current.functionArn) }),
     ...(request.SnapStart === undefined ? {} : { snapStart: snapStartOf(request.SnapStart, host.mappings) }),
     ...variablesChange(request, current, host),
     ...networkChange(request, current, host),

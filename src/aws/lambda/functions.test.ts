@@ -315,6 +315,7 @@ const brokenCreations: readonly (readonly [object, RegExp])[] = [
   [{ VpcConfig: { SubnetIds: ["subnet-1"], SecurityGroupIds: ["sg-1"] } }, /'sg-1' does not exist\..*securityGroups/],
   [{ DeadLetterConfig: { TargetArn: "arn:aws:sns:us-east-1:000000000000:t" } }, /^DeadLetterConfig is not supported/],
   [{ DeadLetterConfig: { TargetArn: "arn:aws:sqs:us-east-1:000000000000:q.fifo" } }, /is neither a standard SQS queue/],
+  [{ DeadLetterConfig: { TargetArn: "arn:aws:sqs:us-east-1:999999999999:q" } }, /^DeadLetterConfig is not supported/],
   [{ KMSKeyArn: "arn:aws:kms:us-east-1:000000000000:key/1" }, /does not exist\. .*kmsKeys/],
   [{ Layers: ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"] }, /^Layer version .* does not exist\.$/],
   [{ FileSystemConfigs: [{ Arn: "a", LocalMountPath: "/mnt/x" }] }, /access point a does not exist\. .*fileSystems/],
