@@ -10,6 +10,7 @@ import {
 import { setTimeout } from "node:timers/promises";
 import type { RunningHearth } from "../support/hearth.ts";
 import type { Account } from "./account.ts";
+import type { Working } from "./ledger.ts";
 import { eventFunction, poisonous, queueUrl, sqsOf, visibilitySeconds, type QueueName } from "./world.ts";
 
 const pauseMs = 20;
@@ -25,7 +26,7 @@ interface Numbered {
 interface Turn extends Numbered {
   readonly group: string;
 }
-interface Worked extends Turn {
+interface Worked extends Turn, Working {
   readonly from: "jobs" | "steps.fifo";
 }
 /** What lies in the queues that are read. */
@@ -69,18 +70,23 @@ export class Clients {
   startReceiving(): void {
     const account = this.#account;
     this.#read("done", ({ requestPayload: { n } }) => account.ended("events", String(n)));
-    this.#read("dead", ({ n }) => account.died("events", n));
-    this.#read("notes-dead", ({ n }) => account.died("notes", n));
-    this.#read("jobs-dead", ({ n }) => account.died("jobs", n));
-    this.#read("worked.fifo", ({ from, group, n }) => {
+    this.#read("dead", ({ n }, error) => account.died("events", n, error));
+    this.#read("notes-dead", ({ n }, error) => account.died("notes", n, error));
+    this.#read("jobs-dead", ({ n }, error) => account.died("jobs", n, error));
+    this.#read("worked.fifo", ({ from, group, n, id, requestId, atMs }) => {
+      account.worked({ id, requestId, atMs });
       if (from === "jobs") account.ended("jobs", String(n));
       else account.came("steps", group, n);
     });
     for (let reader = 0; reader < 2; reader++) {
-      this.#read("notes", ({ n }) => {
-        if (n % poisonous === 0) return "refused";
-        return account.ended("notes", String(n));
-      });
+      this.#read(
+        "notes",
+        ({ n }) => {
+          if (n % poisonous === 0) return "refused";
+          return account.ended("notes", String(n));
+        },
+        ({ n }) => account.forgot(n),
+      );
       this.#read("turns.fifo", ({ group, n }) => account.came("turns", group, n));
     }
   }
@@ -124,7 +130,11 @@ export class Clients {
   }
 
   /** Reads a queue on and on; what is taken is deleted, but for a little that is forgotten. */
-  #read<Name extends keyof Bodies>(name: Name, take: (body: Bodies[Name]) => void | "refused"): void {
+  #read<Name extends keyof Bodies>(
+    name: Name,
+    take: (body: Bodies[Name], error: string | undefined) => void | "refused",
+    forget: (body: Bodies[Name]) => void = () => undefined,
+  ): void {
     const { deliveries } = this.#account;
     const QueueUrl = queueUrl(name);
     this.#receivers.repeat(async () => {
@@ -135,13 +145,18 @@ export class Clients {
           MaxNumberOfMessages: 10,
           WaitTimeSeconds: 1,
           VisibilityTimeout: visibilitySeconds,
+          MessageAttributeNames: ["ErrorMessage"],
         }),
       );
       const answeredAtMs = Date.now();
       const done = Messages.filter((message) => {
         const id = idIn(name, message);
         deliveries.receive({ id, askedAtMs, answeredAtMs, visibilityMs: visibilitySeconds * 1000 });
-        return take(JSON.parse(message.Body ?? "") as Bodies[Name]) !== "refused" && this.#random() >= forgotten;
+        const body = JSON.parse(message.Body ?? "") as Bodies[Name];
+        if (take(body, message.MessageAttributes?.["ErrorMessage"]?.StringValue) === "refused") return false;
+        if (this.#random() >= forgotten) return true;
+        forget(body);
+        return false;
       });
       if (done.length === 0) return;
       const Entries = done.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Deliveries, GroupOrder, Ledger } from "./ledger.ts";
+import { Deliveries, GroupOrder, Ledger, Spoilt, Workings } from "./ledger.ts";
 
 test("what was accepted and did not come out is missing; what came out twice is counted", () => {
   const ledger = new Ledger();
@@ -39,4 +39,30 @@ test("a group's message that overtakes another is a violation, one that comes ag
 
   order.come({ group: "g", number: 5 });
   assert.deepEqual(order.violations, ["g: 5 came after 3"]);
+});
+
+test("a message that a second invocation begins with too soon is a violation; what one invocation tells twice is none", () => {
+  const workings = new Workings(1000);
+  workings.begin({ id: "m", requestId: "one", atMs: 0 });
+  workings.begin({ id: "m", requestId: "one", atMs: 5 });
+  workings.begin({ id: "m", requestId: "two", atMs: 1005 });
+  workings.begin({ id: "other", requestId: "two", atMs: 1005 });
+  assert.deepEqual(workings.violations, []);
+
+  workings.begin({ id: "m", requestId: "three", atMs: 2004 });
+  assert.deepEqual(workings.violations, ["m was worked again 999 ms after it had been begun"]);
+});
+
+test("what was spoilt is told by source and reason, the most frequent first", () => {
+  const spoilt = new Spoilt();
+  for (const [source, why] of [
+    ["jobs", "a"],
+    ["notes", "a"],
+    ["notes", "a"],
+  ] as const) {
+    spoilt.add(source, why);
+  }
+
+  assert.equal(spoilt.total, 3);
+  assert.deepEqual(spoilt.reasons, ["2 × notes: a", "1 × jobs: a"]);
 });

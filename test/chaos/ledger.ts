@@ -62,6 +62,56 @@ export class Deliveries {
   }
 }
 
+export interface Working {
+  readonly id: string;
+  /** Of the invocation that began with the message. */
+  readonly requestId: string;
+  readonly atMs: number;
+}
+
+/** Two invocations never begin with a message within the time for which it is invisible at least, however it is held. */
+export class Workings {
+  readonly #last = new Map<string, Working>();
+  readonly #invisibleMs: number;
+  readonly violations: string[] = [];
+
+  constructor(invisibleMs: number) {
+    this.#invisibleMs = invisibleMs;
+  }
+
+  begin(working: Working): void {
+    const { id, requestId, atMs } = working;
+    const last = this.#last.get(id);
+    this.#last.set(id, working);
+    if (last === undefined || last.requestId === requestId) return;
+    const apartMs = Math.abs(atMs - last.atMs);
+    if (apartMs < this.#invisibleMs)
+      this.violations.push(`${id} was worked again ${apartMs} ms after it had been begun`);
+  }
+}
+
+/**
+ * What lies in a dead-letter place though nothing was wrong with it, by its source and by why it came there. A message
+ * that was received as often as it may be and never done has been taken by whoever was killed, or forgot it, each time.
+ */
+export class Spoilt {
+  readonly #counts = new Map<string, number>();
+
+  add(source: string, why: string): void {
+    const reason = `${source}: ${why}`;
+    this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
+  }
+
+  get total(): number {
+    return [...this.#counts.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  /** The most frequent first. */
+  get reasons(): string[] {
+    return [...this.#counts].toSorted(([, a], [, b]) => b - a).map(([reason, count]) => `${count} × ${reason}`);
+  }
+}
+
 export interface GroupMember {
   readonly group: string;
   /** 1, 2, 3 … in the order sent. */

@@ -35,8 +35,8 @@ export const poisonous = 7;
 /** Of the queues that clients read. */
 export const visibilitySeconds = 2;
 /** Of the queues that mappings read: not less than the function's timeout. */
-const mappedSeconds = 5;
-const receiveCountMax = 3;
+export const mappedSeconds = 5;
+export const receiveCountMax = 3;
 const account = "000000000000";
 const region = "us-east-1";
 
@@ -51,15 +51,16 @@ const workHandler = {
   "index.mjs": `import { SendMessageBatchCommand, SQSClient } from "@aws-sdk/client-sqs";
   const sqs = new SQSClient({ useQueueUrlAsEndpoint: false });
   const QueueUrl = process.env.AWS_ENDPOINT_URL_SQS + "/${account}/worked.fifo";
-  export const handler = async ({ Records }, { awsRequestId }) => {
+  export const handler = async ({ Records }, { awsRequestId: requestId }) => {
+    const atMs = Date.now();
     const isRefused = ({ body, eventSourceARN }) => eventSourceARN.endsWith(":jobs") && JSON.parse(body).n % ${poisonous} === 0;
     const worked = Records.filter((record) => !isRefused(record));
     if (worked.length > 0) {
       const Entries = worked.map(({ body, messageId, eventSourceARN, attributes }) => ({
         Id: messageId,
-        MessageBody: JSON.stringify({ from: eventSourceARN.split(":").at(-1), ...JSON.parse(body) }),
-        MessageGroupId: attributes.MessageGroupId ?? "jobs",
-        MessageDeduplicationId: messageId + "/" + awsRequestId,
+        MessageBody: JSON.stringify({ from: eventSourceARN.split(":").at(-1), id: messageId, requestId, atMs, ...JSON.parse(body) }),
+        MessageGroupId: attributes.MessageGroupId ?? messageId,
+        MessageDeduplicationId: messageId + "/" + requestId,
       }));
       const { Failed = [] } = await sqs.send(new SendMessageBatchCommand({ QueueUrl, Entries }));
       if (Failed.length > 0) throw new Error(JSON.stringify(Failed));
