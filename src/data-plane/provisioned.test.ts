@@ -202,6 +202,24 @@ test("an alias with weights has its environments on both versions", async () => 
   await world.close();
 });
 
+test("an alias that is pointed to $LATEST has nothing provisioned and says why, and has it again when it moves back", async () => {
+  const world = await open();
+  await point(world, "1");
+  await provision(world, "live", 2);
+
+  await point(world, "$LATEST");
+
+  assert.deepEqual(await statusOf(world, "live"), {
+    status: "FAILED",
+    reason: "Provisioned Concurrency Configs cannot be applied to unpublished function versions.",
+    allocated: 0,
+    available: 0,
+  });
+  await point(world, "2");
+  assert.deepEqual(await statusOf(world, "live"), ready(2));
+  await world.close();
+});
+
 test("a function whose init fails has failed, after few attempts and for AWS's reason; asked anew it is tried again", async () => {
   let initialized = false;
   const world = await open({ behaviour: { initialized: () => initialized } });

@@ -8,7 +8,11 @@
  */
 import type { Clock, Timer } from "../../core/clock.ts";
 import type { UnavailableError } from "../../core/errors.ts";
-import type { FunctionConfiguration, ProvisionedConcurrencyRecord } from "../../core/function-record.ts";
+import {
+  latestVersion,
+  type FunctionConfiguration,
+  type ProvisionedConcurrencyRecord,
+} from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
 import type { Provisioning, ProvisioningStatus } from "./contract.ts";
 import { attemptsMax, decide, earlyEndMs, freshMs, restMs, totalOf, type Shares } from "./provisioning-plan.ts";
@@ -19,6 +23,8 @@ export const startsAtOnceMax = 4;
 
 /** AWS's word for a function whose init phase failed. */
 const initFailure = "FUNCTION_ERROR_INIT_FAILURE";
+/** As AWS refuses it of a configuration; an alias may be pointed there afterwards. */
+const unpublished = "Provisioned Concurrency Configs cannot be applied to unpublished function versions.";
 
 export type ProvisionOutcome =
   | { readonly kind: "ready" }
@@ -130,6 +136,7 @@ export class Provisioner implements Provisioning {
       return { status: "IN_PROGRESS", ...counts };
     }
     if (ready.own === record.requested) return { status: "READY", ...counts };
+    if (wish.alias?.functionVersion === latestVersion) return { status: "FAILED", reason: unpublished, ...counts };
     const failed = [...wish.shares.keys()]
       .map((each) => owner.versions.get(each))
       .find((each) => each !== undefined && each.failures >= attemptsMax);
