@@ -9,10 +9,10 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { startHearth, uidsOf, type RunningHearth } from "../support/hearth.ts";
 import { leftoversOf } from "../support/leftovers.ts";
+import { randomOf } from "../support/random.ts";
 import { killHearth, pidOf } from "../support/role-pid.ts";
 import { Account, sources } from "./account.ts";
 import { Clients } from "./clients.ts";
-import { randomOf } from "./random.ts";
 import { createWorld } from "./world.ts";
 
 /** What is accepted at least between one kill and the next: Hearth is at work when it dies. */

@@ -7,15 +7,12 @@ import {
   type Message,
   type SQSClient,
 } from "@aws-sdk/client-sqs";
-import { setTimeout } from "node:timers/promises";
 import type { RunningHearth } from "../support/hearth.ts";
+import { Loops } from "../support/loops.ts";
 import type { Account } from "./account.ts";
 import type { Working } from "./ledger.ts";
 import { eventFunction, poisonous, queueUrl, sqsOf, visibilitySeconds, type QueueName } from "./world.ts";
 
-const pauseMs = 20;
-/** A client that got no answer waits a little longer. */
-const failedPauseMs = 50;
 /** Of what a client receives, so much it forgets: the message comes again. */
 const forgotten = 0.05;
 const groups = ["a", "b", "c"] as const;
@@ -166,45 +163,6 @@ export class Clients {
   }
 }
 
-/** What is done again and again, whether Hearth answers or not. */
-class Loops {
-  readonly #stopping = new AbortController();
-  readonly #loops: Promise<void>[] = [];
-
-  repeat(task: () => Promise<void>): void {
-    this.#loops.push(this.#run(task));
-  }
-
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    await Promise.all(this.#loops);
-  }
-
-  async #run(task: () => Promise<void>): Promise<void> {
-    while (!this.#stopping.signal.aborted) {
-      try {
-        await task();
-        await setTimeout(pauseMs);
-      } catch (error) {
-        if (!isInterruption(error)) throw error;
-        await setTimeout(failedPauseMs);
-      }
-    }
-  }
-}
-
 function idIn(queue: QueueName, message: Message | undefined): string {
   return `${queue}/${message?.MessageId}`;
-}
-
-/** Nothing, or half of an answer, or that it cannot be served now: what a client gets of a server that dies or starts. */
-function isInterruption(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const { $metadata, $response } = error as Error & {
-    readonly $metadata?: { readonly httpStatusCode?: number };
-    readonly $response?: unknown;
-  };
-  const status = $metadata?.httpStatusCode;
-  if (status !== undefined) return status === 429 || status >= 500;
-  return "code" in error || $response === undefined;
 }

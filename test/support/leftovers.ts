@@ -11,7 +11,7 @@ export function leftoversOf(dataDirectory: string, uids: { readonly from: number
   return [
     ...cgroupsNamed(`hearth-${id}`),
     ...mountsBelow([dataDirectory, runDirectory]),
-    ...processesOf(uids, id),
+    ...sandboxProcesses(uids, id).map((pid) => `process ${pid} ${describe(pid)}`),
     ...sandboxDirectories(runDirectory),
     ...linksAndTables(id),
   ];
@@ -30,15 +30,14 @@ function mountsBelow(directories: readonly string[]): string[] {
     .map((target) => `mount ${target}`);
 }
 
-/** Another Hearth's sandboxes may run under the same uids; they are in cgroups of that one's name. */
-function processesOf({ from, to }: { readonly from: number; readonly to: number }, id: string): string[] {
+/** Pids. Another Hearth's sandboxes may run under the same uids; they are in cgroups of that one's name. */
+export function sandboxProcesses({ from, to }: { readonly from: number; readonly to: number }, id: string): string[] {
   return readdirSync("/proc")
     .filter((entry) => /^\d+$/.test(entry))
     .filter((pid) => {
       const uid = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid ?? 0;
       return uid >= from && uid < to && !isOfAnother(pid, id) && !describe(pid).endsWith("(Z (zombie))");
-    })
-    .map((pid) => `process ${pid} ${describe(pid)}`);
+    });
 }
 
 function isOfAnother(pid: string, id: string): boolean {
