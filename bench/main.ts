@@ -12,13 +12,14 @@ import { burst } from "./parts/burst.ts";
 import { cold } from "./parts/cold.ts";
 import { events } from "./parts/events.ts";
 import { mappings } from "./parts/mappings.ts";
+import { many } from "./parts/many.ts";
 import { memory } from "./parts/memory.ts";
 import { peersPart as peers } from "./parts/peers.ts";
 import { queues } from "./parts/queues.ts";
 import { startup } from "./parts/startup.ts";
 import { warm } from "./parts/warm.ts";
 
-const parts = { startup, cold, warm, burst, memory, events, mappings, queues, peers };
+const parts = { startup, cold, warm, burst, many, memory, events, mappings, queues, peers };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in parts));
