@@ -42,7 +42,11 @@ export function clientSettings(connection: Connection) {
 }
 
 /** Calls a `/_hearth` route. Signed, since a Hearth beyond loopback asks for it. */
-export async function callHearth(connection: Connection, path: string): Promise<Response> {
+export async function callHearth(
+  connection: Connection,
+  path: string,
+  query: Readonly<Record<string, string>> = {},
+): Promise<Response> {
   // Loaded here, since most commands, and above all `up`, never sign anything.
   const { SignatureV4 } = await import("@smithy/signature-v4");
   const signer = new SignatureV4({
@@ -56,13 +60,27 @@ export async function callHearth(connection: Connection, path: string): Promise<
     protocol: connection.url.protocol,
     hostname: connection.url.hostname,
     path,
+    query,
     headers: { host: connection.url.host },
   });
-  const response = await fetch(new URL(path, connection.url), { headers }).catch((error: unknown) => {
+  const url = new URL(path, connection.url);
+  url.search = new URLSearchParams(query).toString();
+  const response = await fetch(url, { headers }).catch((error: unknown) => {
     throw unreachableError(connection, error);
   });
-  if (!response.ok) throw new CommandError(`Hearth answered ${response.status}: ${await response.text()}`);
+  if (!response.ok) throw new CommandError(`Hearth answered ${response.status}: ${messageIn(await response.text())}`);
   return response;
+}
+
+/** Hearth's own words, where the answer is one of Hearth's. */
+function messageIn(text: string): string {
+  try {
+    const { message } = JSON.parse(text) as { readonly message?: unknown };
+    return typeof message === "string" ? message : text;
+  } catch {
+    // Something else listens there.
+    return text;
+  }
 }
 
 /** Says what to do when nothing listens; other errors pass unchanged. */

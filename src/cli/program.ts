@@ -113,6 +113,16 @@ function buildProgram(setExitCode: (code: number) => void): Command {
     },
   );
 
+  addRemote(
+    "why <function>",
+    "Tell why a function is warm, cold or throttled just now: environments, keep-alive, forecast, limits, the last decisions. " +
+      "The function is a name, name:qualifier or ARN.",
+    "hearth why resize:live",
+  ).action(async (functionName: string, flags: CommonOptions) => {
+    const { why } = await import("./commands/why.ts");
+    setExitCode(await why(connectionFrom(flags), functionName, createOutput(flags.output)));
+  });
+
   withSettings(add("doctor", "Tell what this host offers, and how to mend what is missing.", "hearth doctor")).action(
     async (flags: CommonOptions) => {
       const { doctor } = await import("./commands/doctor.ts");

@@ -7,7 +7,11 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
+import { parseFunctionReference, type FunctionReferenceOutcome } from "../core/arn.ts";
 import { ApiError, UnavailableError } from "../core/errors.ts";
+import type { Scope } from "../core/identity.ts";
+import { unreachable } from "../core/invariant.ts";
+import type { WhyOutcome } from "../data-plane/data-plane.ts";
 import { prometheusContentType } from "../metering/metrics/prometheus-text.ts";
 import type { EnvironmentInfo, PoolInfo, WorkerInfo } from "../worker/contract.ts";
 
@@ -19,6 +23,8 @@ export interface InternalRoutesOptions {
   /** Undefined while no worker is connected. */
   readonly worker: () => WorkerInfo | undefined;
   readonly environments: () => Promise<{ readonly environments: EnvironmentInfo[]; readonly pools: PoolInfo[] }>;
+  /** What `hearth why` asks of a function. */
+  readonly why: (scope: Scope, functionName: string, qualifier: string | undefined) => Promise<WhyOutcome>;
   /** The bytes of a backup archive; the stream fails when the backup does. */
   readonly backup: () => Promise<Readable>;
   /** The usage records as lines of JSON. */
@@ -27,8 +33,8 @@ export interface InternalRoutesOptions {
   readonly metrics: () => Promise<string>;
   /** Whether a request bears the token of scrapers. */
   readonly isScraper: (request: IncomingMessage) => boolean;
-  /** Rejects with an `ApiError` unless the request's signature is good (or none is needed). */
-  readonly authenticate: (request: IncomingMessage) => Promise<void>;
+  /** Rejects with an `ApiError` unless the request's signature is good (or none is needed); who calls, and where. */
+  readonly authenticate: (request: IncomingMessage) => Promise<Scope>;
   /** Serves the zip behind a link of GetFunction; the link carries its own proof. */
   readonly code: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 }
@@ -79,6 +85,18 @@ export function createInternalRoutes(
       },
     ],
     [
+      "/_hearth/why",
+      async (request, response) => {
+        const scope = await options.authenticate(request);
+        const { searchParams } = new URL(request.url ?? "/", "http://hearth");
+        const named = parseFunctionReference(searchParams.get("function") ?? "", undefined, scope);
+        if (named.kind !== "function") return answerJson(response, 400, { message: refusalOf(named) });
+        const outcome = await options.why(scope, named.reference.name, named.reference.qualifier);
+        if (outcome.kind !== "not-found") answerJson(response, 200, outcome);
+        else answerJson(response, 404, { message: `Function not found: ${outcome.arn}` });
+      },
+    ],
+    [
       "/_hearth/backup",
       async (request, response) => {
         await options.authenticate(request);
@@ -111,6 +129,20 @@ export function createInternalRoutes(
       else answerJson(response, statusOf(error), { message: (error as Error).message });
     }
   };
+}
+
+function refusalOf(named: Exclude<FunctionReferenceOutcome, { readonly kind: "function" }>): string {
+  switch (named.kind) {
+    case "malformed":
+    case "qualifier-mismatch":
+      return "that is no name or ARN of a function";
+    case "other-region":
+      return `that function is in ${named.region}, and another region was called`;
+    case "other-account":
+      return `${named.arn} is of another account`;
+    default:
+      return unreachable(named);
+  }
 }
 
 /** The one thing that is refused here is a signature. */

@@ -42,6 +42,7 @@ import { RuntimeManagement } from "../control-plane/runtime-management/runtime-m
 import { Iam } from "../control-plane/iam/iam.ts";
 import { sessionKey } from "../control-plane/iam/session-key.ts";
 import { systemClock } from "../core/clock.ts";
+import type { Scope } from "../core/identity.ts";
 import { createSurroundings } from "../data-plane/assignment/surroundings.ts";
 import { openDataPlane } from "../data-plane/data-plane.ts";
 import { backupEngine } from "../engine/backup.ts";
@@ -217,6 +218,7 @@ async function startFront(
     now: () => clock.now(),
     worker: () => workers.info,
     environments: async () => ({ environments: await dataPlane.environments(), pools: await dataPlane.pools() }),
+    why: (scope, functionName, qualifier) => dataPlane.why(scope, functionName, qualifier),
     backup: () => backupStream(engine, instance),
     usage: () => usage.lines(),
     metrics: async () =>
@@ -317,19 +319,19 @@ function authPolicyOf(config: Config): AuthPolicy {
 }
 
 /** The same judgement as for the API; a GET without body has nothing more to verify. */
-async function authenticateInternal(authenticator: Authenticator, request: IncomingMessage): Promise<void> {
+async function authenticateInternal(authenticator: Authenticator, request: IncomingMessage): Promise<Scope> {
   const [path = "/", query = ""] = (request.url ?? "/").split("?", 2);
-  authenticator
-    .authenticate({
-      method: request.method ?? "GET",
-      path,
-      query,
-      headers: request.headers,
-      headerValues: (name) => request.headersDistinct[name],
-      parsed: parseSignature(request.headers, query),
-      origin: { kind: "client" },
-    })
-    .verifyBody?.(new Uint8Array());
+  const { scope, verifyBody } = authenticator.authenticate({
+    method: request.method ?? "GET",
+    path,
+    query,
+    headers: request.headers,
+    headerValues: (name) => request.headersDistinct[name],
+    parsed: parseSignature(request.headers, query),
+    origin: { kind: "client" },
+  });
+  verifyBody?.(new Uint8Array());
+  return scope;
 }
 
 /** Taken into a file first: the archive begins with what it holds, which is known only when it is whole. */

@@ -1,4 +1,5 @@
 /** The commands beside `up`, as a person or a script runs them against a running Hearth. */
+import { PutFunctionConcurrencyCommand } from "@aws-sdk/client-lambda";
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -7,6 +8,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
 import type { EnvironmentsAnswer } from "../../src/cli/commands/ps.ts";
+import type { FunctionInsight } from "../../src/data-plane/insight.ts";
 import { hearthCommand, type CommandOutcome } from "../support/command.ts";
 import { createFunction, invoke } from "../support/functions.ts";
 import { startHearth, type RunningHearth } from "../support/hearth.ts";
@@ -48,6 +50,7 @@ const commands = [
   ["invoke"],
   ["logs"],
   ["ps"],
+  ["why"],
   ["doctor"],
   ["backup"],
   ["restore"],
@@ -129,6 +132,62 @@ test("ps lists environments and pools for people and for scripts", async () => {
   assert(row.memoryBytes > 1_000_000);
   assert.match(table, /^ENVIRONMENT +FUNCTION +STATE +START +AGE +INVOCATIONS +MEMORY$/m);
   assert.match(table, new RegExp(`^${row.id} +${name}:\\$LATEST +\\w+ +on-demand +\\d+ s +2 +[\\d.]+ MiB$`, "m"));
+});
+
+/** An environment is free a moment after it has answered. */
+async function untilWarm(name: string): Promise<void> {
+  for (let state = ""; state !== "warm";) {
+    const answer = await fetch(`${hearth.endpoint}/_hearth/why?function=${name}`);
+    ({ state } = ((await answer.json()) as FunctionInsight).verdict);
+  }
+}
+
+test("why says what becomes of the next call, what limits it, and what was decided of late", async () => {
+  const name = await createFunction(hearth.lambda(), { "index.js": "exports.handler = async () => 1;" });
+  const unused = done(await remote("why", name));
+  for (let call = 0; call < 2; call++) {
+    await invoke(hearth.lambda(), name);
+    await untilWarm(name);
+  }
+  const used = done(await remote("why", `${name}:$LATEST`));
+  const insight = JSON.parse(done(await remote("why", name, "--output", "json"))) as {
+    kind: "found";
+  } & FunctionInsight;
+  await hearth
+    .lambda()
+    .send(new PutFunctionConcurrencyCommand({ FunctionName: name, ReservedConcurrentExecutions: 0 }));
+  await assert.rejects(invoke(hearth.lambda(), name), { name: "TooManyRequestsException" });
+  const throttled = done(await remote("why", name));
+  const absent = await remote("why", "no-such-function");
+  const unnamed = await remote("why", "a:b:c:d");
+
+  assert.match(unused, /^cold: no environment; not invoked since Hearth started; next call starts cold /);
+  assert.match(unused, /nothing was decided about it since Hearth started/);
+  assert.match(
+    used,
+    /^warm: an environment waits for the next call: idle since [\d:]+, there until [\d:]+ if nobody calls/,
+  );
+  assert.match(used, /^keep-alive +forecast:10 min \(as all\); /m);
+  assert.match(used, /^[\d:]+ +1 +served warm$/m);
+  assert.match(used, /^[\d:]+ +1 +started cold, since there was no environment; (not )?from the pool, ready after /m);
+  assert.deepEqual(insight.verdict, { state: "warm" });
+  assert.equal(insight.functionArn.split(":").at(-1), name);
+  assert.deepEqual(
+    insight.decisions.map(({ kind, count }) => [kind, count]),
+    [
+      ["warm", 1],
+      ["cold", 1],
+    ],
+  );
+  assert.match(
+    throttled,
+    /^throttled: the next call is refused with ReservedFunctionConcurrentInvocationLimitExceeded: its reserved concurrency is 0/,
+  );
+  assert.match(throttled, /throttled: ReservedFunctionConcurrentInvocationLimitExceeded$/m);
+  assert.equal(absent.exitCode, 1);
+  assert.match(absent.stderr, /Function not found: arn:aws:lambda:us-east-1:000000000000:function:no-such-function/);
+  assert.equal(unnamed.exitCode, 1);
+  assert.match(unnamed.stderr, /that is no name or ARN of a function/);
 });
 
 test("invoke prints the response, then how the start was, where the time went, the memory and what is billed", async () => {

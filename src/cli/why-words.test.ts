@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Decision } from "../data-plane/assignment/decision-log.ts";
+import type { FunctionInsight, Verdict } from "../data-plane/insight.ts";
+import { durationText, timeText } from "./times.ts";
+import { decisionText, verdictText } from "./why-words.ts";
+
+/** At noon, wherever the tests run. */
+const nowMs = new Date(2026, 5, 1, 12, 0, 0).getTime();
+
+function insight(verdict: Verdict, over: Partial<FunctionInsight> = {}): FunctionInsight {
+  return {
+    nowMs,
+    functionArn: "arn:aws:lambda:us-east-1:000000000000:function:hello",
+    version: "$LATEST",
+    runtime: "nodejs24.x",
+    memoryMiB: 128,
+    verdict,
+    environments: { idle: 0, atWork: 0, starting: 0, waiting: 0, provisioned: 0, idleOnes: [] },
+    keepAlive: { policy: "fixed", windowMs: 600_000, isOwn: false },
+    limits: {
+      refusal: undefined,
+      inFlight: 0,
+      accountConcurrency: 1000,
+      unreserved: { inUse: 100, limit: 900 },
+      reserved: { inUse: 5, limit: 5 },
+      provisioned: { inUse: 0, limit: 0 },
+      requests: { left: 0, perSecond: 50 },
+      scaling: { name: "current", left: 0, max: 1000 },
+    },
+    pool: { runtime: "nodejs24.x", memoryMiB: 128, ready: 3, target: 3, booting: 0 },
+    decisions: [],
+    ...over,
+  };
+}
+
+function decision(kind: Decision["kind"], reason: string, over: Partial<Decision> = {}): Decision {
+  return { kind, reason, detail: "", firstAtMs: nowMs, atMs: nowMs, count: 1, durationMs: 0, ...over };
+}
+
+test("cold: what ended when and why, what comes next, and where the next start comes from", () => {
+  const cold = { state: "cold" } as const;
+  const expired = decision("expired", "keep-alive", { atMs: nowMs - 60_000, durationMs: 600_000 });
+  const prewarm = { atMs: nowMs + 1000, count: 1 };
+
+  assert.equal(
+    verdictText(insight(cold, { decisions: [decision("throttled", "x"), expired] })),
+    "cold: no environment; last one ended 11:59:00 after 10 min idle (idle for as long as the keep-alive policy wants); " +
+      "next call starts cold from the pool (3 ready)",
+  );
+  assert.match(
+    verdictText(insight(cold, { keepAlive: { policy: "forecast", windowMs: 1, isOwn: false, prewarm } })),
+    /; not invoked since Hearth started; one is made ready at 12:00:01; /,
+  );
+  const { pool: _pool, ...unpooled } = insight(cold);
+  assert.match(verdictText(unpooled), /starts cold from nothing: it does not use the pool$/);
+});
+
+test("warm, starting and busy are told with what there is", () => {
+  const one = { id: "e", isProvisioned: false, sinceMs: nowMs - 1000, endsAtMs: nowMs + 599_000 };
+  const environments = { idle: 1, atWork: 0, starting: 0, waiting: 0, provisioned: 0, idleOnes: [one] };
+  const { endsAtMs: _endsAtMs, ...unlimited } = { ...one, isProvisioned: true };
+
+  assert.equal(
+    verdictText(insight({ state: "warm" }, { environments })),
+    "warm: an environment waits for the next call: idle since 11:59:59, there until 12:09:59 if nobody calls",
+  );
+  assert.equal(
+    verdictText(insight({ state: "warm" }, { environments: { ...environments, idle: 2, idleOnes: [unlimited, one] } })),
+    "warm: an environment waits for the next call: idle since 11:59:59, provisioned, " +
+      "there until its memory is wanted if nobody calls, 1 more like it",
+  );
+  assert.match(
+    verdictText(insight({ state: "busy" }, { environments: { ...environments, idle: 0, atWork: 3 } })),
+    /^busy: all 3 environments are at work; /,
+  );
+  assert.match(verdictText(insight({ state: "starting" })), /^starting: /);
+});
+
+function throttledText(reason: Extract<Verdict, { state: "throttled" }>["reason"], limit?: "scaling rate"): string {
+  return verdictText(insight({ state: "throttled", reason, ...(limit === undefined ? {} : { limit }) }));
+}
+
+test("throttled: which limit it is, and how much of it is in use", () => {
+  assert.match(
+    throttledText("ReservedFunctionConcurrentInvocationLimitExceeded"),
+    /: 5 of the 5 that are reserved for it are /,
+  );
+  assert.match(
+    throttledText("ConcurrentInvocationLimitExceeded"),
+    /: 100 of the 900 that functions without a reserve share /,
+  );
+  assert.match(throttledText("FunctionInvocationRateLimitExceeded"), /: no request of the 50 a second /);
+  assert.match(
+    throttledText("FunctionInvocationRateLimitExceeded", "scaling rate"),
+    /: no start of the scaling rate's 1000 /,
+  );
+});
+
+test("every decision is a sentence", () => {
+  assert.equal(
+    decisionText(decision("cold", "all-at-work", { durationMs: 12.34, detail: "pooled" })),
+    "started cold, since all environments were at work; from the pool, ready after 12 ms",
+  );
+  assert.equal(
+    decisionText(decision("evicted", "memory", { durationMs: 3000 })),
+    "environment ended after 3 s idle: its memory was wanted for others",
+  );
+  assert.equal(
+    decisionText(decision("throttled", "FunctionInvocationRateLimitExceeded", { detail: "scaling rate" })),
+    "throttled: FunctionInvocationRateLimitExceeded, by the scaling rate",
+  );
+});
+
+test("times have a date when it is not today's, durations their two greatest units", () => {
+  assert.equal(timeText(nowMs, nowMs), "12:00:00");
+  assert.equal(timeText(nowMs - 86_400_000, nowMs), "2026-05-31 12:00:00");
+  assert.deepEqual([0.26, 9.94, 40.4, 1000, 59_600, 600_000, 5_400_000, 90_000_000, 3_601_000].map(durationText), [
+    "0.3 ms",
+    "9.9 ms",
+    "40 ms",
+    "1 s",
+    "1 min",
+    "10 min",
+    "1 h 30 min",
+    "1 d 1 h",
+    "1 h",
+  ]);
+});

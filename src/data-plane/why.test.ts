@@ -1,0 +1,206 @@
+/** What is told of a function: whether the next invocation finds it warm, cold or throttled, and why. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { configurationOf, DataPlaneWorld, executed, scope, settle } from "../../test/support/data-plane.ts";
+import { verdictOf, type FunctionInsight } from "./insight.ts";
+
+const minuteMs = 60_000;
+
+async function why(world: DataPlaneWorld, name = "hello"): Promise<FunctionInsight> {
+  const outcome = await world.dataPlane.why(scope, name);
+  assert(outcome.kind === "found");
+  return outcome;
+}
+
+async function run(world: DataPlaneWorld, name = "hello"): Promise<void> {
+  await executed(await world.invoke(name)).report;
+  await settle();
+}
+
+function kinds({ decisions }: FunctionInsight): string[] {
+  return decisions.map(({ kind, reason, count }) => `${kind} ${reason} ${count}`);
+}
+
+test("a function that was never invoked is cold; its limits, its policy and its pool are told all the same", async () => {
+  const world = await DataPlaneWorld.open();
+  await world.put(configurationOf("hello", { memoryMiB: 256 }));
+
+  const insight = await why(world);
+
+  assert.deepEqual(insight.verdict, { state: "cold" });
+  assert.deepEqual(insight.decisions, []);
+  assert.deepEqual(insight.keepAlive, {
+    policy: "fixed",
+    windowMs: 10 * minuteMs,
+    isOwn: false,
+    keptUntilMs: world.clock.now() + 10 * minuteMs,
+  });
+  assert.deepEqual(insight.limits, {
+    refusal: undefined,
+    inFlight: 0,
+    accountConcurrency: 1000,
+    unreserved: { inUse: 0, limit: 1000 },
+    provisioned: { inUse: 0, limit: 0 },
+    requests: { left: 10_000, perSecond: 10_000 },
+    scaling: { name: "current", left: 1000, max: 1000 },
+  });
+  assert.equal(insight.pool?.runtime, "nodejs24.x");
+  assert.equal(insight.pool.memoryMiB, 256);
+  await world.close();
+});
+
+test("one that was invoked is warm until its environment expires, and what was decided is told newest first", async () => {
+  const world = await DataPlaneWorld.open();
+  await world.put(configurationOf("hello"));
+  await run(world);
+  await run(world);
+  const warm = await why(world);
+  const idleAtMs = world.clock.now();
+
+  world.clock.advance(10 * minuteMs);
+  await settle();
+  const cold = await why(world);
+
+  assert.deepEqual(warm.verdict, { state: "warm" });
+  assert.deepEqual(warm.environments.idleOnes[0], {
+    id: warm.environments.idleOnes[0]?.id,
+    isProvisioned: false,
+    sinceMs: idleAtMs,
+    endsAtMs: idleAtMs + 10 * minuteMs,
+  });
+  assert.equal(warm.limits.scaling.left, 999);
+  assert.deepEqual(cold.verdict, { state: "cold" });
+  assert.deepEqual(kinds(cold), ["expired keep-alive 1", "warm idle 1", "cold no-environment 1"]);
+  assert.equal(cold.decisions[0]?.durationMs, 10 * minuteMs);
+  assert.equal(cold.decisions[0].atMs, world.clock.now());
+  await world.close();
+});
+
+test("while it works, what is in use is told, and that the next invocation has to wait", async () => {
+  const world = await DataPlaneWorld.open({ behaviour: { handlerMs: () => 1000 } });
+  await world.put(configurationOf("hello"), { reservedConcurrency: 2 });
+  const first = world.invoke("hello");
+  await settle();
+  const busy = await why(world);
+  const second = world.invoke("hello");
+  await settle();
+  const full = await why(world);
+  await world.invoke("hello");
+  world.clock.advance(1000);
+  for (const outcome of await Promise.all([first, second])) await executed(outcome).report;
+
+  assert.deepEqual(busy.verdict, { state: "busy" });
+  assert.deepEqual(busy.limits.reserved, { inUse: 1, limit: 2 });
+  assert.equal(busy.environments.atWork, 1);
+  assert.deepEqual(full.verdict, {
+    state: "throttled",
+    reason: "ReservedFunctionConcurrentInvocationLimitExceeded",
+  });
+  assert.deepEqual(kinds(await why(world)), [
+    "throttled ReservedFunctionConcurrentInvocationLimitExceeded 1",
+    "cold all-at-work 1",
+    "cold no-environment 1",
+  ]);
+  await world.close();
+});
+
+test("a function that grows too fast is throttled by the scaling rate, and that is said", async () => {
+  const world = await DataPlaneWorld.open({
+    behaviour: { handlerMs: () => 1000 },
+    config: { environmentsPerTenSeconds: 1 },
+  });
+  await world.put(configurationOf("hello"));
+  const first = world.invoke("hello");
+  await settle();
+
+  const { verdict } = await why(world);
+  await world.invoke("hello");
+  const { decisions } = await why(world);
+  world.clock.advance(1000);
+  await executed(await first).report;
+
+  const reason = "FunctionInvocationRateLimitExceeded";
+  assert.deepEqual(verdict, { state: "throttled", reason, limit: "scaling rate" });
+  assert.deepEqual(
+    [decisions[0]?.kind, decisions[0]?.reason, decisions[0]?.detail],
+    ["throttled", reason, "scaling rate"],
+  );
+  await world.close();
+});
+
+test("what is expected, and when it will be made ready, is told; later that it was", async () => {
+  const world = await DataPlaneWorld.open({
+    config: { keepAlivePolicy: "fixed", keepAliveFor: "timer=hybrid:4h" },
+  });
+  await world.put(configurationOf("timer"));
+  for (let round = 0; round <= 10; round++) {
+    await run(world, "timer");
+    if (round < 10) world.clock.advance(30 * minuteMs);
+    await settle();
+  }
+  const lastMs = world.clock.now();
+  world.clock.advance(1);
+  await settle();
+  const { keepAlive, verdict } = await why(world, "timer");
+
+  world.clock.advance(28 * minuteMs);
+  await settle();
+  const later = await why(world, "timer");
+
+  assert.deepEqual(verdict, { state: "cold" });
+  assert.equal(keepAlive.isOwn, true);
+  assert.deepEqual(keepAlive.prewarm, { atMs: lastMs + 27 * minuteMs, count: 1 });
+  assert.equal(keepAlive.expectation?.next?.fromMs, lastMs + 27 * minuteMs);
+  assert.deepEqual(later.verdict, { state: "warm" });
+  assert.deepEqual(kinds(later).slice(0, 2), ["prewarmed forecast 1", "expired keep-alive 1"]);
+  await world.close();
+});
+
+test("forecast: a period that was found is told, with the minute of the next arrival", async () => {
+  const world = await DataPlaneWorld.open({ config: { keepAlivePolicy: "forecast" } });
+  await world.put(configurationOf("timer"));
+  for (let round = 0; round < 48; round++) {
+    await run(world, "timer");
+    world.clock.advance(30 * minuteMs);
+    await settle();
+  }
+  await run(world, "timer");
+  const lastMs = world.clock.now();
+
+  const { keepAlive } = await why(world, "timer");
+
+  assert.equal(keepAlive.expectation?.periodMs, 30 * minuteMs);
+  assert.equal(keepAlive.expectation.next?.fromMs, lastMs + 30 * minuteMs);
+  assert((keepAlive.expectation.next.probability ?? 0) > 0.5);
+  await world.close();
+});
+
+test("a change of the function ends its environments, says so, and what was known before stays", async () => {
+  const world = await DataPlaneWorld.open();
+  await world.put(configurationOf("hello"));
+  await run(world);
+
+  await world.put(configurationOf("hello", { generation: 2 }));
+  await settle();
+
+  assert.deepEqual(kinds(await why(world)), ["retired function-changed 1", "cold no-environment 1"]);
+  await world.delete("hello");
+  await settle();
+  assert.equal((await world.dataPlane.why(scope, "hello")).kind, "not-found");
+  await world.put(configurationOf("hello"));
+  assert.deepEqual((await why(world)).decisions, []);
+  await world.close();
+});
+
+test("admission comes before what is warm; a start that nobody waits for is the next one's", () => {
+  const none = { idle: 0, atWork: 0, starting: 0, waiting: 0 };
+  const free = { refusal: undefined, scaling: { name: "current", left: 1, max: 1 } } as const;
+  const refusal = "ConcurrentInvocationLimitExceeded";
+
+  assert.deepEqual(verdictOf({ ...none, idle: 1 }, { ...free, refusal }), { state: "throttled", reason: refusal });
+  assert.deepEqual(verdictOf({ ...none, starting: 2, waiting: 1 }, free), { state: "starting" });
+  assert.deepEqual(verdictOf({ ...none, starting: 1, waiting: 1, atWork: 1 }, free), { state: "busy" });
+  assert.deepEqual(verdictOf({ ...none, idle: 1 }, { ...free, scaling: { ...free.scaling, left: 0 } }), {
+    state: "warm",
+  });
+});
