@@ -2,6 +2,8 @@
  * Puts the parts of the data plane together: directory, counting, assignment, pools, and the frontend before them.
  */
 import type { Clock } from "../core/clock.ts";
+import { parseFunctionArn } from "../core/arn.ts";
+import { functionArn as arnOf } from "../core/function-record.ts";
 import type { Scope } from "../core/identity.ts";
 import type { Engine } from "../engine/contract.ts";
 import type { LambdaMetrics } from "../metering/metrics/lambda-metrics.ts";
@@ -10,6 +12,7 @@ import type { TreeStore } from "../packages/ensure-tree.ts";
 import type { EnvironmentInfo, LogBatch, PoolInfo, Worker, WorkerListener } from "../worker/contract.ts";
 import { Assignment } from "./assignment/assignment.ts";
 import type { RandomBytes } from "./assignment/credentials.ts";
+import { keptAs } from "./assignment/environment-table.ts";
 import type { EnvironmentIdentity } from "./assignment/environment-registry.ts";
 import { LaunchPlanner } from "./assignment/launch-plan.ts";
 import { RuntimePins } from "./assignment/runtime-pins.ts";
@@ -22,7 +25,9 @@ import { InvocationFrontend } from "./frontend/invocation-frontend.ts";
 import { insightOf, type FunctionInsight, type InsightSources } from "./insight.ts";
 import type { AttachedWorker } from "./placement/worker-fleet.ts";
 import type { Provisioning } from "./scaling/contract.ts";
-import { keepAlivePolicyOf, type KeepAliveConfig } from "./scaling/keep-alive/named-policies.ts";
+import { keepAlivePolicyOf, learnsFromPast, type KeepAliveConfig } from "./scaling/keep-alive/named-policies.ts";
+import { pacer, recall, type RecallOptions, type RecallOutcome } from "./scaling/keep-alive/recall.ts";
+import { ReplaceablePolicy } from "./scaling/keep-alive/replaceable.ts";
 import { PoolKeeper, type ResolveRuntime } from "./scaling/pool-keeper.ts";
 import { Provisioner } from "./scaling/provisioner.ts";
 import { ProvisioningRecords } from "./scaling/provisioning-records.ts";
@@ -61,6 +66,11 @@ export interface DataPlane {
   environment(id: string): EnvironmentIdentity | undefined;
   /** Why a version is warm, cold or throttled just now; of an alias that splits its traffic, its first version. */
   why(scope: Scope, functionName: string, qualifier?: string): Promise<WhyOutcome>;
+  /**
+   * Has the keep-alive policy learn again what it knew before a restart, in the background. Resolves when it has, or has
+   * given up; never rejects.
+   */
+  recall(usage: RecallOptions["usage"]): Promise<RecallOutcome>;
   /** What the workers have; a worker that is lost meanwhile has nothing. */
   environments(): Promise<EnvironmentInfo[]>;
   pools(): Promise<PoolInfo[]>;
@@ -85,6 +95,8 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
     bounds: { min: config.poolMin, max: config.poolMax },
   });
   const pins = new RuntimePins();
+  const keepAlive = new ReplaceablePolicy(keepAlivePolicyOf(config));
+  const closing = new AbortController();
   const assignment = new Assignment({
     clock,
     random: options.random,
@@ -95,7 +107,7 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
       surroundings: options.surroundings,
       pins,
     }),
-    keepAlive: keepAlivePolicyOf(config),
+    keepAlive,
     scalingRate,
     environmentLifeMsMax: config.environmentLifeMsMax,
     overcommit: { memory: config.memoryOvercommit, cpu: config.cpuOvercommit },
@@ -143,6 +155,17 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
 
   const allPools = (): Promise<PoolInfo[]> => fromAll(assignment.workers, (worker) => worker.pools());
   const poolOf: InsightSources["poolOf"] = (configuration, all) => pools.poolOf(configuration, all);
+  const foresee = async (functions: ReadonlySet<string>): Promise<void> => {
+    const pace = pacer(clock);
+    for (const configuration of directory.configurations()) {
+      const named = functions.has(keptAs(configuration).id) ? parseFunctionArn(configuration.functionArn) : undefined;
+      if (named === undefined) continue;
+      await pace();
+      // It may have changed, or gone, meanwhile.
+      const now = directory.resolve(named.scope, named.name, configuration.version, drawFirstVersion);
+      if (now.kind === "found" && now.configuration === configuration) assignment.foresee(named.scope, configuration);
+    }
+  };
   return {
     frontend: new InvocationFrontend({
       clock,
@@ -166,7 +189,26 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
       const sources = { clock, config, counting, scalingRate, assignment, pools: allPools, poolOf };
       return { kind: "found", ...(await insightOf(sources, scope, configuration, alias)) };
     },
+    async recall(usage) {
+      if (!learnsFromPast(config)) return { kind: "nothing" };
+      const known = new Map(Array.from(directory.configurations(), (each) => [keptAs(each).id, keptAs(each)]));
+      try {
+        const outcome = await recall({
+          clock,
+          policy: keepAlive,
+          create: () => keepAlivePolicyOf(config),
+          usage,
+          keptAs: (record) => known.get(recordedId(record)),
+          signal: closing.signal,
+        });
+        if (outcome.kind === "recalled") await foresee(outcome.functions);
+        return outcome;
+      } catch (error) {
+        return { kind: "given-up", reason: error instanceof Error ? error.message : String(error) };
+      }
+    },
     async close() {
+      closing.abort();
       directory.close();
       pins.close();
       wishes.close();
@@ -175,6 +217,11 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
       await assignment.close();
     },
   };
+}
+
+function recordedId({ functionName, functionVersion, memorySizeMiB, ...scope }: UsageRecord): string {
+  const functionArn = arnOf(scope, functionName);
+  return keptAs({ functionArn, version: functionVersion, memoryMiB: memorySizeMiB }).id;
 }
 
 /** Above the weights of all further versions. */

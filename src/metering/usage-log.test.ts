@@ -59,3 +59,25 @@ test("all records can be read as lines of JSON, the oldest of each account first
   assert.equal(records.length, 2501);
   await usage.close();
 });
+
+test("the newest records since a time are read page by page, an equal share of each account's", async () => {
+  const clock = new ManualClock();
+  const usage = new UsageLog({ engine: createMemoryEngine({ clock, random: () => 0.5 }), clock });
+  for (let at = 0; at < 1000; at++) usage.record(usageOf("f", at));
+  usage.record(usageOf("f", 9, { account: "111111111111" }));
+
+  const newest = async (fromMs: number, recordsMax: number): Promise<UsageRecord[]> => {
+    const records: UsageRecord[] = [];
+    for await (const page of usage.newest({ fromMs, recordsMax })) records.push(...page);
+    return records;
+  };
+
+  const shared = await newest(0, 800);
+  assert.deepEqual(
+    shared.filter(({ account }) => account === scope.account).map(({ startedAtMs }) => startedAtMs),
+    Array.from({ length: 400 }, (_, age) => 999 - age),
+  );
+  assert.equal(shared.length, 401);
+  assert.equal((await newest(990, 800)).length, 10);
+  await usage.close();
+});

@@ -12,6 +12,8 @@ export interface UsageRecord {
   readonly startedAtMs: number;
   /** It waited until an environment had started. */
   readonly cold: boolean;
+  /** The environment was provisioned. */
+  readonly provisioned?: true;
   /** Waiting for admission and an environment. */
   readonly queueMs: number;
   /** Of the environment's start; on its first invocation, even one that did not have to wait for it. */

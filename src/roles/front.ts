@@ -261,6 +261,12 @@ async function startFront(
   await workers.start();
   await events.start();
   await pollers.start();
+  const relearn = async (): Promise<void> => {
+    const outcome = await dataPlane.recall((bounds) => usage.newest(bounds));
+    if (outcome.kind === "given-up" && !stopping.aborted) report(`keep-alive begins anew: ${outcome.reason}`);
+  };
+  // Not waited for: who is served meanwhile is served as if nothing were known.
+  void relearn();
   return {
     detail: addressOf(endpoint.server, config.host),
     async stop() {

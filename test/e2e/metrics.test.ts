@@ -21,6 +21,10 @@ import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 
+import { systemClock } from "../../src/core/clock.ts";
+import type { FunctionInsight } from "../../src/data-plane/insight.ts";
+import { openSqliteEngine } from "../../src/engine/sqlite/sqlite-engine.ts";
+import { UsageLog } from "../../src/metering/usage-log.ts";
 import { createFunction } from "../support/functions.ts";
 import { startHearth, type RunningHearth } from "../support/hearth.ts";
 
@@ -200,13 +204,52 @@ test("what is scraped has Prometheus's format, and says what happened", async ()
   assert(lines.some((line) => line.startsWith(`hearth_environments{${own},version="$LATEST",state=`)));
 });
 
-test("values survive a restart", async () => {
+/** As if the function had been invoked for two days, every half hour, the last time ten minutes ago; when that was. */
+async function recordHalfHours(functionName: string): Promise<number> {
+  const engine = await openSqliteEngine({ directory: join(directory, "state"), clock: systemClock });
+  const usage = new UsageLog({ engine, clock: systemClock });
+  const lastMs = Date.now() - 10 * 60_000;
+  for (let startedAtMs = lastMs - 2 * 24 * hourMs; startedAtMs <= lastMs; startedAtMs += hourMs / 2) {
+    usage.record({
+      account: "000000000000",
+      region: "us-east-1",
+      functionName,
+      functionVersion: "$LATEST",
+      requestId: String(startedAtMs),
+      environmentId: "e",
+      startedAtMs,
+      cold: true,
+      queueMs: 5,
+      handlerMs: 1,
+      billedMs: 1,
+      memorySizeMiB: 128,
+      maxMemoryUsedMiB: 40,
+      status: "success",
+    });
+  }
+  await usage.close();
+  await engine.close();
+  return lastMs;
+}
+
+test("values survive a restart, and so does what is known of a function that comes every half hour", async () => {
   await createFunction(lambda, handler, { FunctionName: "lasting" });
+  await createFunction(lambda, handler, { FunctionName: "half-hourly" });
   await invoke("lasting");
   await untilTotal(1, "Invocations", { FunctionName: "lasting" });
 
   await stop();
+  const lastMs = await recordHalfHours("half-hourly");
   await start();
+
+  let keepAlive: FunctionInsight["keepAlive"] | undefined;
+  while (keepAlive?.prewarm === undefined) {
+    const answer = await fetch(`${hearth.endpoint}/_hearth/why?function=half-hourly`);
+    ({ keepAlive } = (await answer.json()) as FunctionInsight);
+  }
+  assert.equal(keepAlive.expectation?.periodMs, hourMs / 2);
+  const nextMs = lastMs + hourMs / 2;
+  assert(Math.abs(keepAlive.prewarm.atMs - nextMs) < 2 * 60_000, `${keepAlive.prewarm.atMs - nextMs} ms off`);
 
   assert.equal(await total("Invocations", { FunctionName: "lasting" }), 1);
   const { Metrics } = await cloudwatch.listMetrics({ MetricName: "Duration", RecentlyActive: "PT3H" });

@@ -101,6 +101,12 @@ export class Assignment {
     return acquired;
   }
 
+  /** What the keep-alive policy expects of a version that nobody invokes is made ready in time. */
+  foresee(scope: Scope, configuration: FunctionConfiguration): void {
+    if (this.#closed || !this.#keeper.expects(keptAs(configuration))) return;
+    this.#keeper.watch(this.#find(configuration) ?? this.#open(scope, configuration));
+  }
+
   /** A request for that version was turned away. */
   noteThrottled(configuration: FunctionConfiguration, reason: string, limit = ""): void {
     this.#decisions.of(configuration).note("throttled", reason, this.#clock.now(), 0, limit);

@@ -119,6 +119,16 @@ export class EnvironmentKeeper {
     );
   }
 
+  /** Whether it would have anything made ready for a function without environments. */
+  expects(kept: KeptFunction): boolean {
+    return this.#policy.outlook(kept, 0, this.#clock.now()).kind !== "nothing";
+  }
+
+  /** Asks the policy from now on what is to be made ready for it. */
+  watch(table: EnvironmentTable): void {
+    this.#look(table, 0);
+  }
+
   /** Nothing more is made ready for it. */
   unwatch(table: EnvironmentTable): void {
     this.#watches.get(table)?.cancel();

@@ -162,7 +162,7 @@ export class InvocationFrontend implements Frontend {
     handle.report.then(
       (report) => {
         metered.reported(configuration.version, start, report);
-        return this.#onUsage(usageOf(request, configuration, start, report, startedAtMs));
+        return this.#onUsage(usageOf(request, environment, start, report, startedAtMs));
       },
       // Nothing ran, or the worker was lost and nobody knows what was used; the caller is told.
       () => undefined,
@@ -200,7 +200,7 @@ function startInfoOf(environment: Environment, hasWaited: boolean, queueMs: numb
 
 function usageOf(
   request: InvokeRequest,
-  configuration: FunctionConfiguration,
+  { table: { configuration }, isProvisioned }: Environment,
   start: StartInfo,
   report: InvocationReport,
   startedAtMs: number,
@@ -214,6 +214,7 @@ function usageOf(
     environmentId: start.environmentId,
     startedAtMs,
     cold: start.cold,
+    ...(isProvisioned && { provisioned: true }),
     queueMs: start.queueMs,
     ...(start.phases !== undefined && { phases: start.phases }),
     handlerMs: report.durationMs,

@@ -50,6 +50,13 @@ export type Outlook =
   /** Nothing until the next arrival. */
   | { readonly kind: "nothing" };
 
+/** What happened before a policy was there. */
+export type Past =
+  | { readonly kind: "arrival" | "end"; readonly kept: KeptFunction; readonly atMs: number }
+  | { readonly kind: "start"; readonly kept: KeptFunction; readonly startMs: number }
+  /** Nothing else happened until then. */
+  | { readonly kind: "time"; readonly atMs: number };
+
 /** When a function is wanted next, as far as a policy tells. */
 export interface Expectation {
   /** Between these times it will have been wanted, likelier than not; absent when that is further off than a policy looks. */
@@ -62,6 +69,11 @@ export interface KeepAlivePolicy {
   observe(happening: Happening, kept: KeptFunction, nowMs: number): void;
   /** What a start took of which somebody had, or would have had, to wait for the end. */
   observeStart(kept: KeptFunction, startMs: number): void;
+  /**
+   * Learns from the past, which is told in the order of time, and before anything else is. What was idle then nobody
+   * knows, and none of it is there any more.
+   */
+  recall(past: Past): void;
   /**
    * Until when the environment is kept if nobody takes it: the question is put again at that time, and an answer that
    * is not after `nowMs` ends it. `Infinity` keeps it until its memory is wanted.

@@ -1,5 +1,5 @@
 /** The same time for every function, counted from the last invocation; under pressure the longest unused goes first. */
-import type { IdleEnvironment, KeepAlivePolicy, Outlook } from "./contract.ts";
+import type { IdleEnvironment, KeepAlivePolicy, Outlook, Past } from "./contract.ts";
 
 export class FixedWindow implements KeepAlivePolicy {
   readonly #windowMs: number;
@@ -11,6 +11,8 @@ export class FixedWindow implements KeepAlivePolicy {
   observe(): void {}
 
   observeStart(): void {}
+
+  recall(_past: Past): void {}
 
   keepUntilMs({ idleSinceMs }: IdleEnvironment): number {
     return idleSinceMs + this.#windowMs;

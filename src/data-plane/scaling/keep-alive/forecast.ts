@@ -10,7 +10,15 @@
  * ratio says who goes first. docs/decisions/keep-alive.md compares it with other policies.
  */
 import { memoryOf } from "./contract.ts";
-import type { Expectation, Happening, IdleEnvironment, KeepAlivePolicy, KeptFunction, Outlook } from "./contract.ts";
+import type {
+  Expectation,
+  Happening,
+  IdleEnvironment,
+  KeepAlivePolicy,
+  KeptFunction,
+  Outlook,
+  Past,
+} from "./contract.ts";
 import type { DemandHistory } from "./demand-history.ts";
 import { DemandLevels, type DemandLevel, type Span } from "./demand-levels.ts";
 import { Forecaster } from "./forecaster.ts";
@@ -66,6 +74,7 @@ export class Forecast implements KeepAlivePolicy {
   /** Those that the budget's window would keep. */
   readonly #recent = new Set<Memory>();
   #meanStartMs: number | undefined;
+  #isRecalling = false;
   #minute: number | undefined;
   #nowMs = 0;
   #idleMiB = 0;
@@ -98,6 +107,14 @@ export class Forecast implements KeepAlivePolicy {
     this.#meanStartMs = general + (startMs - general) * generalStartWeight;
     if (memory === undefined) return;
     memory.startMs = memory.startMs === undefined ? startMs : memory.startMs + (startMs - memory.startMs) * startWeight;
+  }
+
+  recall(past: Past): void {
+    this.#isRecalling = true;
+    if (past.kind === "start") this.observeStart(past.kept, past.startMs);
+    else if (past.kind === "time") this.#advance(past.atMs);
+    else this.observe(past.kind, past.kept, past.atMs);
+    this.#isRecalling = false;
   }
 
   keepUntilMs({ function: kept, rank, idleSinceMs }: IdleEnvironment, nowMs: number): number {
@@ -351,7 +368,8 @@ export class Forecast implements KeepAlivePolicy {
       if (idle > 0) budget += idle * memory.kept.memoryMiB;
       else if (memory.levels.inFlight === 0) this.#recent.delete(memory);
     }
-    this.#price?.settle(this.#idleMiBMinutes, budget);
+    // Of the past nobody knows what was idle: the price stays as it is.
+    this.#price?.settle(this.#isRecalling ? budget : this.#idleMiBMinutes, budget);
     this.#idleMiBMinutes = 0;
     this.#learn(endMs);
   }

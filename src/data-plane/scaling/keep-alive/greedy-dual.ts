@@ -8,7 +8,7 @@
  * decides between equals.
  */
 import { memoryOf } from "./contract.ts";
-import type { Happening, IdleEnvironment, KeepAlivePolicy, KeptFunction, Outlook } from "./contract.ts";
+import type { Happening, IdleEnvironment, KeepAlivePolicy, KeptFunction, Outlook, Past } from "./contract.ts";
 import { Remembered } from "./remembered.ts";
 
 interface Standing {
@@ -69,6 +69,13 @@ export class GreedyDual implements KeepAlivePolicy {
     if (standing === undefined) return;
     standing.starts++;
     standing.startMs += (startMs - standing.startMs) / standing.starts;
+  }
+
+  /** What starts cost; how often a function came counts only while it has environments. */
+  recall(past: Past): void {
+    if (past.kind !== "start") return;
+    this.#functions.touch(past.kept);
+    this.observeStart(past.kept, past.startMs);
   }
 
   keepUntilMs(): number {

@@ -18,6 +18,7 @@ import type {
   KeepAlivePolicy,
   KeptFunction,
   Outlook,
+  Past,
 } from "./contract.ts";
 import { Remembered } from "./remembered.ts";
 
@@ -136,6 +137,10 @@ export class HybridHistogram implements KeepAlivePolicy {
   }
 
   observeStart(): void {}
+
+  recall(past: Past): void {
+    if (past.kind === "arrival" || past.kind === "end") this.observe(past.kind, past.kept, past.atMs);
+  }
 
   keepUntilMs({ function: { id }, idleSinceMs }: IdleEnvironment, nowMs: number): number {
     const times = this.#functions.find(id);

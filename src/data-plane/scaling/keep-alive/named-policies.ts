@@ -2,7 +2,15 @@
 import { keepAliveRulesOf, type KeepAlivePolicyName, type KeepAliveRule } from "../../../config/keep-alive.ts";
 import type { Config } from "../../../config/settings.ts";
 import { unreachable } from "../../../core/invariant.ts";
-import type { Expectation, Happening, IdleEnvironment, KeepAlivePolicy, KeptFunction, Outlook } from "./contract.ts";
+import type {
+  Expectation,
+  Happening,
+  IdleEnvironment,
+  KeepAlivePolicy,
+  KeptFunction,
+  Outlook,
+  Past,
+} from "./contract.ts";
 import { FixedWindow } from "./fixed-window.ts";
 import { Forecast } from "./forecast.ts";
 import { GreedyDual } from "./greedy-dual.ts";
@@ -36,6 +44,12 @@ export function keepAlivePolicyOf(config: KeepAliveConfig): KeepAlivePolicy {
   const general = createPolicy(config.keepAlivePolicy, config.keepAliveMs);
   const rules = keepAliveRulesOf(config);
   return rules.size === 0 ? general : new PolicyByFunction(general, (id) => ruleFor(rules, id));
+}
+
+/** Whether any of the policies in force learns. */
+export function learnsFromPast(config: KeepAliveConfig): boolean {
+  const rules = [...keepAliveRulesOf(config).values()];
+  return [config.keepAlivePolicy, ...rules.map(({ policy }) => policy)].some((policy) => policy !== "fixed");
 }
 
 /** The rule that holds for a function, by its ARN, and whether it is its own. */
@@ -77,6 +91,12 @@ export class PolicyByFunction implements KeepAlivePolicy {
   observeStart(kept: KeptFunction, startMs: number): void {
     this.#general.observeStart(kept, startMs);
     this.#own(kept.id)?.observeStart(kept, startMs);
+  }
+
+  recall(past: Past): void {
+    this.#general.recall(past);
+    if (past.kind !== "time") this.#own(past.kept.id)?.recall(past);
+    else for (const policy of this.#byRule.values()) policy.recall(past);
   }
 
   keepUntilMs(idle: IdleEnvironment, nowMs: number): number {
