@@ -3,11 +3,11 @@
  * the records. A mapping that is not enabled, and one without messages, cost nothing.
  * https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventsourcemapping.html
  */
-import type { MappingReaders } from "../control-plane/event-source-mappings/event-sources.ts";
 import {
   mappingKey,
   mappingsPrefix,
   type EventSourceMappingRecord,
+  type MappingReaders,
 } from "../control-plane/event-source-mappings/mapping-record.ts";
 import { readsIn } from "../control-plane/event-source-mappings/mapping-life.ts";
 import { parseQueueArn } from "../control-plane/queues/queue-record.ts";

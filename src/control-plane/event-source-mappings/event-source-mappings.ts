@@ -20,10 +20,14 @@ import {
   visibilityTooShort,
   type EventSource,
   type EventSources,
-  type MappingReaders,
 } from "./event-sources.ts";
 import { isSettled, nextState, readsIn, settledState, stateOfNew, type MappingEvent } from "./mapping-life.ts";
-import { mappingArn, type EventSourceMappingRecord, type MappingSettings } from "./mapping-record.ts";
+import {
+  mappingArn,
+  type EventSourceMappingRecord,
+  type MappingReaders,
+  type MappingSettings,
+} from "./mapping-record.ts";
 import { mappingNotFound, MappingStore } from "./mapping-store.ts";
 
 /** Wait before a step that the engine refused is tried again, in ms. */

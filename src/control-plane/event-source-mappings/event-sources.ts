@@ -5,7 +5,6 @@
 import { ApiError } from "../../core/errors.ts";
 import type { Scope } from "../../core/identity.ts";
 import { parseQueueArn, type QueueRecord, type QueueRef } from "../queues/queue-record.ts";
-import type { EventSourceMappingRecord } from "./mapping-record.ts";
 
 /** Lambda's kinds of event sources; each takes settings of its own. */
 export type SourceKind = "sqs" | "kinesis" | "dynamodb" | "msk" | "self-managed-kafka" | "mq" | "documentdb";
@@ -24,12 +23,6 @@ export interface EventSources {
   exists(arn: string, scope: Scope): Promise<"yes" | "no" | "forbidden" | "unknown">;
   /** How long what was read is kept from others; undefined of sources that do not, or that are not known. */
   visibilitySecondsOf(arn: string): number | undefined;
-}
-
-/** Whoever reads from the sources. */
-export interface MappingReaders {
-  /** Resolves when nothing more is read for the mapping and nothing that was read waits for its function. */
-  stopped(mapping: EventSourceMappingRecord): Promise<void>;
 }
 
 /** Of no source is it known whether it is there. */

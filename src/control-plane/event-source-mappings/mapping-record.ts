@@ -36,6 +36,12 @@ export interface EventSourceMappingRecord {
   readonly lastModifiedMs: number;
 }
 
+/** Whoever reads for the mappings. */
+export interface MappingReaders {
+  /** Resolves when nothing more is read for the mapping and nothing that was read waits for its function. */
+  stopped(mapping: EventSourceMappingRecord): Promise<void>;
+}
+
 /** Which of them a mapping has depends on its source; see `aws/lambda/mapping-settings.ts`. */
 export interface MappingSettings {
   readonly batchSize: number;

@@ -7,6 +7,7 @@ import { unreachable } from "../../core/invariant.ts";
 import type { SandboxExit } from "../../sandbox/contract.ts";
 import type { ExtensionFailure } from "../extensions/extensions.ts";
 import type { RuntimeFailure } from "../runtime-api/session.ts";
+import { signalText } from "../signal-text.ts";
 
 export interface Failure {
   readonly status: "error" | "timeout";
@@ -99,25 +100,4 @@ function exitReason(exit: SandboxExit): string {
 
 function errorPayload(errorType: string, errorMessage: string): Buffer {
   return Buffer.from(JSON.stringify({ errorType, errorMessage }));
-}
-
-/** The names that Lambda prints, which are the kernel's descriptions. */
-const signalTexts: Readonly<Record<string, string>> = {
-  SIGABRT: "aborted",
-  SIGBUS: "bus error",
-  SIGFPE: "floating point exception",
-  SIGHUP: "hangup",
-  SIGILL: "illegal instruction",
-  SIGINT: "interrupt",
-  SIGKILL: "killed",
-  SIGPIPE: "broken pipe",
-  SIGQUIT: "quit",
-  SIGSEGV: "segmentation fault",
-  SIGSYS: "bad system call",
-  SIGTERM: "terminated",
-  SIGTRAP: "trace/breakpoint trap",
-};
-
-export function signalText(signal: string): string {
-  return signalTexts[signal] ?? signal;
 }

@@ -8,8 +8,8 @@ import type { ServerResponse } from "node:http";
 
 import { unreachable } from "../../core/invariant.ts";
 import type { SandboxExit } from "../../sandbox/contract.ts";
-import { signalText } from "../environment/failures.ts";
 import type { Answer, RuntimeEvent } from "../runtime-api/wire.ts";
+import { signalText } from "../signal-text.ts";
 import { Extension, type ExtensionState } from "./extension.ts";
 import type { ExtensionFile } from "./extension-files.ts";
 import {
