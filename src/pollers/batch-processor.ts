@@ -48,12 +48,15 @@ export interface BatchProcessorOptions {
   /** Makes a fresh UUID. */
   readonly newId: () => string;
   readonly count: CountEvents;
-  /** Makes a batch visible to others at once. */
+  /** Makes a batch, and what comes behind it, visible to others at once. */
   readonly giveBack: (batch: Batch) => Promise<void>;
   /** The batch has been processed or given back. */
   readonly onEnd: (batch: Batch) => void;
   readonly onWarning: (error: unknown) => void;
 }
+
+/** Whether all of a batch is done, and has been deleted. */
+type Outcome = "done" | "not-done" | "given-back";
 
 interface HeldBatch extends Batch {
   /** The function has it. */
@@ -117,18 +120,34 @@ export class BatchProcessor {
     this.#held.add(held);
     this.#bytesHeld += held.bytes;
     held.done = this.#process(held, signal)
-      .catch(onWarning)
-      .finally(() => {
+      .catch((error: unknown): Outcome => {
+        onWarning(error);
+        return "not-done";
+      })
+      .then((outcome) => {
         this.#held.delete(held);
         this.#bytesHeld -= held.bytes;
         onEnd(held);
+        return this.#goOn(held, outcome, signal);
       });
+  }
+
+  /** What was received behind a batch keeps its order: it does not begin when something before it comes again. */
+  async #goOn({ next }: Batch, outcome: Outcome, signal: AbortSignal): Promise<void> {
+    if (next === undefined || outcome === "given-back") return;
+    if (outcome === "done" && !signal.aborted) this.begin(next, signal);
+    else await this.#options.giveBack(next);
   }
 
   /** Resolves when nothing waits for the function any more. The batches' signals have aborted. */
   async stop(): Promise<void> {
     this.#refused.release();
-    await Promise.all([...this.#held].filter(({ isRunning }) => !isRunning).map(({ done }) => done));
+    const { giveBack } = this.#options;
+    const end = async ({ isRunning, done, next }: HeldBatch): Promise<void> => {
+      if (!isRunning) await done;
+      else if (next !== undefined) await giveBack(next);
+    };
+    await Promise.all([...this.#held].map(end));
   }
 
   /** Stops, and lets what is running end for `graceMs`; the rest is given back. */
@@ -145,7 +164,7 @@ export class BatchProcessor {
   }
 
   /** Until the function has had the batch, or it is given back. */
-  async #process(batch: HeldBatch, signal: AbortSignal): Promise<void> {
+  async #process(batch: HeldBatch, signal: AbortSignal): Promise<Outcome> {
     const { frontend, newId, clock } = this.#options;
     const payload = eventOf(batch.items);
     const traceId = traceOf(batch.items);
@@ -167,10 +186,11 @@ export class BatchProcessor {
       this.#concurrency = afterThrottle(this.#concurrency, this.#limits, this.#running());
       if (!signal.aborted) await this.#refused.turn();
     }
-    return this.#options.giveBack(batch);
+    await this.#options.giveBack(batch);
+    return "given-back";
   }
 
-  async #conclude(batch: HeldBatch, tried: Exclude<Tried, { readonly kind: "refused" }>): Promise<void> {
+  async #conclude(batch: HeldBatch, tried: Exclude<Tried, { readonly kind: "refused" }>): Promise<Outcome> {
     const { functionName, settings } = this.#mapping;
     const messages = batch.items.map(({ message }) => message);
     const reportsItemFailures = settings.responseTypes?.includes("ReportBatchItemFailures") === true;
@@ -187,9 +207,10 @@ export class BatchProcessor {
     const { count } = this.#options;
     if (tried.kind === "answered") count("InvokedEventCount", messages.length);
     if (handles.length < messages.length) count("FailedInvokeEventCount", messages.length - handles.length);
-    if (handles.length === 0) return;
+    if (handles.length === 0) return "not-done";
     await this.#delete(batch, handles);
     count("DeletedEventCount", handles.length);
+    return handles.length === messages.length ? "done" : "not-done";
   }
 
   #onSuccess(): void {

@@ -27,7 +27,10 @@ const visibilitySecondsMin = 1;
 export interface Batch {
   readonly messages: MessageQueue;
   readonly items: readonly BatchItem[];
+  /** With what comes behind it. */
   readonly bytes: number;
+  /** Of a FIFO queue: what was received behind it. It begins when all of this batch is done, and is given back otherwise. */
+  readonly next?: Batch;
 }
 
 export interface Gathered {
@@ -77,7 +80,7 @@ export class BatchReader {
     const items = [...first.items];
     try {
       const isFull = this.#windowMs === 0 ? first.received === max : await this.#fill(messages, items, signal);
-      if (!signal.aborted) return { batches: await this.#cut(messages, items), isFull };
+      if (!signal.aborted) return { batches: this.#cut(messages, items), isFull };
     } catch (error) {
       await this.giveBack(messages, items);
       throw error;
@@ -145,20 +148,17 @@ export class BatchReader {
     }
   }
 
-  /** What does not go into one event of a FIFO queue waits in the queue: it may be of a group of that event. */
-  async #cut(messages: MessageQueue, items: readonly BatchItem[]): Promise<Batch[]> {
+  /** What does not go into one event of a FIFO queue comes after it: it may be of a group of that event. */
+  #cut(messages: MessageQueue, items: readonly BatchItem[]): Batch[] {
     const batches: Batch[] = [];
     for (let at = 0; at < items.length;) {
       const count = itemsOfOneEvent(items.slice(at, at + this.#batchSize), this.#batchSize);
       const taken = items.slice(at, at + count);
       batches.push({ messages, items: taken, bytes: sizeOf(taken) });
       at += count;
-      if (this.#isFifo && at < items.length) {
-        await this.giveBack(messages, items.slice(at));
-        break;
-      }
     }
-    return batches;
+    if (!this.#isFifo || batches.length < 2) return batches;
+    return [batches.reduceRight((next, batch) => ({ ...batch, next, bytes: batch.bytes + next.bytes }))];
   }
 }
 

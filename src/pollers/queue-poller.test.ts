@@ -4,6 +4,7 @@ import type { InvokeOutcome } from "../data-plane/frontend/contract.ts";
 import { lineageIdOf, lineageOf, turnsMax, withLineage } from "../data-plane/frontend/lineage.ts";
 import { UnavailableError } from "../core/errors.ts";
 import { functionArn } from "../core/function-record.ts";
+import type { MessageQueue } from "../control-plane/queues/message-queue.ts";
 import { scope } from "../../test/support/data-plane.ts";
 import { failed, PollersBench, reporting, succeeded, throttled } from "../../test/support/pollers-bench.ts";
 
@@ -259,6 +260,60 @@ test("a message in a loop is refused alone; those beside it are processed, and g
     [traced(2), traced(turnsMax), undefined],
   );
   assert.deepEqual(await queue.stats().then(({ visible, inFlight }) => [visible, inFlight]), [0, 1]);
+});
+
+/** More messages of one FIFO group than one event holds: six go into the first. */
+async function sendLarge(queue: MessageQueue): Promise<void> {
+  for (let n = 1; n <= 7; n++) await bench.send(queue, [{ body: `${n}`.padEnd(1_000_000, "x"), groupId: "g" }]);
+}
+
+/** The first characters of each message, with how often it has been received. */
+function seen(): string[] {
+  return bench.batches.map(({ records }) =>
+    records.map(({ body, attributes }) => `${body.charAt(0)}:${attributes["ApproximateReceiveCount"]}`).join(" "),
+  );
+}
+
+test("what one event of a FIFO group cannot hold comes after it, without another receive", async () => {
+  const queue = await bench.queue("q.fifo", { ContentBasedDeduplication: "true", VisibilityTimeout: "10" });
+  await sendLarge(queue);
+  const held = holdAll();
+  await bench.map(queue.record);
+
+  // Longer than the queue's visibility timeout would keep it from others.
+  await bench.advance(30_000);
+  assert.deepEqual(seen(), ["1:1 2:1 3:1 4:1 5:1 6:1"]);
+  held.end();
+  await bench.settled();
+  assert.deepEqual(seen().slice(1), ["7:1"]);
+  held.end();
+  await bench.settled();
+  assert.deepEqual(await queue.stats().then(({ visible, inFlight }) => [visible, inFlight]), [0, 0]);
+});
+
+test("what one event of a FIFO group cannot hold does not overtake what failed", async () => {
+  const queue = await bench.queue("q.fifo", { ContentBasedDeduplication: "true", VisibilityTimeout: "10" });
+  await sendLarge(queue);
+  bench.answer = () => (bench.batches.length === 1 ? failed() : succeeded());
+
+  await bench.map(queue.record);
+  await bench.advance(11_000);
+
+  assert.deepEqual(seen(), ["1:1 2:1 3:1 4:1 5:1 6:1", "1:2 2:2 3:2 4:2 5:2 6:2", "7:2"]);
+});
+
+test("a mapping that is disabled gives back what waits behind a running batch", async () => {
+  const queue = await bench.queue("q.fifo", { ContentBasedDeduplication: "true" });
+  await sendLarge(queue);
+  const held = holdAll();
+  const mapping = await bench.map(queue.record);
+
+  await bench.mappings.update(scope, mapping.uuid, { enabled: false, settingsOf: ({ settings }) => settings });
+  await bench.advance(1000);
+  assert.deepEqual(await queue.stats().then(({ visible, inFlight }) => [visible, inFlight]), [1, 6]);
+  held.end();
+  await bench.settled();
+  assert.deepEqual(await queue.stats().then(({ visible, inFlight }) => [visible, inFlight]), [1, 0]);
 });
 
 test("in a FIFO group a loop lets those before it pass and holds back those behind it", async () => {

@@ -143,8 +143,9 @@ export class QueuePoller {
     }
   }
 
-  #giveBack({ messages, items }: Batch): Promise<void> {
-    return this.#reader.giveBack(messages, items);
+  async #giveBack({ messages, items, next }: Batch): Promise<void> {
+    await this.#reader.giveBack(messages, items);
+    if (next !== undefined) await this.#giveBack(next);
   }
 
   async #untilRoom(signal: AbortSignal): Promise<void> {
