@@ -23,6 +23,7 @@ export async function inventoryOf(hearth: RunningHearth): Promise<Inventory> {
   const [front, worker, page] = await Promise.all([pidOf(hearth, "front"), pidOf(hearth, "worker"), metricsOf(hearth)]);
   return {
     ...Object.fromEntries(gauges.map((name) => [name, sumOf(page, name)])),
+    "functions that metrics know": seriesOf(page, "hearth_concurrent_executions").length,
     "sandbox processes": sandboxProcesses(uidsOf(hearth), id).length,
     cgroups: cgroupsBelow(`hearth-${id}`),
     mounts: lines(readFileSync(`/proc/${worker}/mountinfo`, "utf8")),
@@ -57,9 +58,13 @@ export async function metricsOf({ endpoint }: RunningHearth): Promise<string> {
 }
 
 /** Of all series of one name, or of those with one label. */
-export function sumOf(page: string, name: string, label = ""): number {
+export function sumOf(page: string, name: string, label?: string): number {
+  return seriesOf(page, name, label).reduce((sum, value) => sum + value, 0);
+}
+
+function seriesOf(page: string, name: string, label = ""): number[] {
   const series = new RegExp(`^${name}(?:\\{.*${label}.*\\})? (\\S+)$`, "gm");
-  return [...page.matchAll(series)].reduce((sum, [, value]) => sum + Number(value), 0);
+  return Array.from(page.matchAll(series), ([, value]) => Number(value));
 }
 
 function lines(text: string): number {

@@ -108,6 +108,22 @@ test("a reserve that comes or goes while invocations run leaves no trace in what
   assert.equal(region.get("ConcurrentExecutions")?.max, 1);
 });
 
+test("what comes late of a deleted function is counted, and does not bring it back", () => {
+  const { store, metrics } = open();
+  const environment = { ...fn("f"), memoryMiB: 128 };
+  metrics.setReserved(fn("f"), 1);
+  metrics.forget(fn("f"));
+
+  metrics.setProvisioned(fn("f"), new Map());
+  metrics.idled(environment, 1000);
+  metrics.count(fn("f"), "AsyncEventsDropped");
+  metrics.throttled(fn("f"), "ConcurrentInvocationLimitExceeded");
+
+  assert.deepEqual(metrics.inFlight(), []);
+  assert.deepEqual(sums(countedUnder(store, "Hearth", { FunctionName: "f" }), "IdleMemoryTime"), [128]);
+  assert.deepEqual(sums(countedUnder(store, lambda, { FunctionName: "f" }), "AsyncEventsDropped", "Throttles"), [1, 1]);
+});
+
 test("what runs on provisioned concurrency, what spills over, and how much of it is used", () => {
   const { store, metrics } = open();
   metrics.setProvisioned(fn("f"), new Map([["1", 2]]));

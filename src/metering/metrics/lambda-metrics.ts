@@ -90,6 +90,7 @@ export class LambdaMetrics {
   }
 
   setProvisioned(of: InvokedFunction, provisioned: ReadonlyMap<string, number>): void {
+    if (provisioned.size === 0 && !this.#functions.has(of.functionArn)) return;
     this.#changeShares(this.#of(of), (metrics) => {
       metrics.provisioned = provisioned;
     });
@@ -104,14 +105,14 @@ export class LambdaMetrics {
 
   throttled(of: InvokedFunction, reason: string): void {
     const atMs = this.#clock.now();
-    const metrics = this.#of(of);
+    const metrics = this.#about(of);
     metrics.record(of.qualifier, "Throttles", 1, atMs);
     metrics.recordBy({ name: "Reason", value: reason }, "Throttles", 1, atMs);
   }
 
   /** One value of a metric that has nothing to do with an invocation in flight. */
   count(of: InvokedFunction, metric: LambdaMetricName, value = 1): void {
-    this.#of(of).record(of.qualifier, metric, value, this.#clock.now());
+    this.#about(of).record(of.qualifier, metric, value, this.#clock.now());
   }
 
   /** An invocation was admitted. */
@@ -121,7 +122,7 @@ export class LambdaMetrics {
 
   environmentStarted(environment: MeteredEnvironment, started: StartPhases): void {
     const atMs = this.#clock.now();
-    const metrics = this.#of(environment);
+    const metrics = this.#about(environment);
     metrics.recordOwn("EnvironmentStarts", 1, atMs);
     metrics.recordOwn("PoolHits", started.pooled ? 1 : 0, atMs);
     for (const [phase, value] of phases) {
@@ -132,18 +133,18 @@ export class LambdaMetrics {
   /** The environment has waited for so long, since it began to or since this was last said. */
   idled(environment: MeteredEnvironment, durationMs: number): void {
     const mibSeconds = (environment.memoryMiB * durationMs) / 1000;
-    this.#of(environment).recordOwn("IdleMemoryTime", mibSeconds, this.#clock.now());
+    this.#about(environment).recordOwn("IdleMemoryTime", mibSeconds, this.#clock.now());
   }
 
   /** An idle environment was ended because it had been idle for long enough. */
   expired(environment: MeteredEnvironment): void {
-    this.#of(environment).recordOwn("Expirations", 1, this.#clock.now());
+    this.#about(environment).recordOwn("Expirations", 1, this.#clock.now());
   }
 
   /** An idle environment was ended for the sake of others. */
   evicted(environment: MeteredEnvironment, reason: EvictionReason): void {
     const atMs = this.#clock.now();
-    const metrics = this.#of(environment);
+    const metrics = this.#about(environment);
     metrics.recordOwn("Evictions", 1, atMs);
     metrics.recordBy({ name: "Reason", value: reason }, "Evictions", 1, atMs);
   }
@@ -162,10 +163,19 @@ export class LambdaMetrics {
   #of({ scope, functionArn }: Pick<InvokedFunction, "scope" | "functionArn">): FunctionMetrics {
     let found = this.#functions.get(functionArn);
     if (found === undefined) {
-      found = new FunctionMetrics(this.#region(scope), functionArn.slice(functionArn.lastIndexOf(":") + 1));
+      found = this.#newOf({ scope, functionArn });
       this.#functions.set(functionArn, found);
     }
     return found;
+  }
+
+  /** What comes late, of a function that is gone, is counted and does not bring it back. */
+  #about(of: Pick<InvokedFunction, "scope" | "functionArn">): FunctionMetrics {
+    return this.#functions.get(of.functionArn) ?? this.#newOf(of);
+  }
+
+  #newOf({ scope, functionArn }: Pick<InvokedFunction, "scope" | "functionArn">): FunctionMetrics {
+    return new FunctionMetrics(this.#region(scope), functionArn.slice(functionArn.lastIndexOf(":") + 1));
   }
 
   #region(scope: Scope): RegionMetrics {
