@@ -9,22 +9,7 @@ import { setTimeout } from "node:timers/promises";
 
 import { createFunction, invoke } from "../support/functions.ts";
 import { startHearth, type RunningHearth } from "../support/hearth.ts";
-
-const factorMax = 2;
-
-/**
- * Below this a p99 says nothing of Hearth, in ms: two time slices of the kernel's scheduler and a young collection of the
- * front and of this process are in it, on a machine that runs nothing else.
- */
-const p99MsFloor = 5;
-
-/**
- * Rounds of a quiet and a flooded second each, of which the middle ones count: one pause of the machine spoils one round.
- * Where they do not agree with the promise, more are needed to tell a slow neighbour from a slow machine.
- */
-const roundsMin = 3;
-const roundsMax = 9;
-const roundMs = 1000;
+import { interference } from "../support/interference.ts";
 
 /** From the call until the flood runs at full height: forking its processes. */
 const floodRisesMs = 300;
@@ -124,46 +109,21 @@ before(async () => {
   hearth = await startHearth({ settings: { cpuMode: "share" } });
   lambda = hearth.lambda();
   neighbour = await createFunction(lambda, { "index.js": "exports.handler = async (event) => event;" });
-  await quietP99Ms(); // compiled by now, here and there
 });
 
 after(async () => {
   await hearth[Symbol.asyncDispose]();
 });
 
-/** The p99 of one caller's calls, so that none waits for another, while `isOn`. */
-async function p99Ms(isOn: () => boolean): Promise<number> {
-  const durationsMs: number[] = [];
-  while (isOn()) {
-    const begin = performance.now();
-    await invoke(lambda, neighbour);
-    durationsMs.push(performance.now() - begin);
-  }
-  return durationsMs.toSorted((a, b) => a - b)[Math.floor(durationsMs.length * 0.99)] ?? 0;
-}
-
-function quietP99Ms(): Promise<number> {
-  const end = performance.now() + roundMs;
-  return p99Ms(() => performance.now() < end);
-}
-
-async function floodedP99Ms(name: string): Promise<number> {
-  let isOver = false;
-  const flooding = invoke(lambda, name, { flood: true, seconds: (floodRisesMs + roundMs) / 1000 }).finally(
-    () => (isOver = true),
-  );
+/** The flood is at its height when it resolves. */
+async function flood(name: string, durationMs: number): Promise<{ readonly over: Promise<void> }> {
+  const flooding = invoke(lambda, name, { flood: true, seconds: (floodRisesMs + durationMs) / 1000 });
   await setTimeout(floodRisesMs);
-  const [value, { payload }] = await Promise.all([p99Ms(() => !isOver), flooding]);
-  assert.equal(payload, "flooded");
-  return value;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+  return { over: flooding.then(({ payload }) => assert.equal(payload, "flooded")) };
 }
 
 for (const [what, body] of Object.entries(floods)) {
-  test(`a function that ${what} does not slow its neighbour beyond ${factorMax} ×`, async (context) => {
+  test(`a function that ${what} does not slow its neighbour beyond 2 ×`, async (context) => {
     const name = await createFunction(lambda, flooder(body), {
       Runtime: "python3.11",
       Handler: "app.handler",
@@ -171,16 +131,13 @@ for (const [what, body] of Object.entries(floods)) {
       Timeout: 60,
     });
     await invoke(lambda, name);
-    const quiet: number[] = [];
-    const flooded: number[] = [];
-    const holds = (): boolean => median(flooded) <= factorMax * Math.max(median(quiet), p99MsFloor);
-    for (let round = 1; round <= roundsMax && (round <= roundsMin || !holds()); round++) {
-      quiet.push(await quietP99Ms());
-      flooded.push(await floodedP99Ms(name));
-    }
 
-    const said = `${median(quiet).toFixed(2)} ms alone, ${median(flooded).toFixed(2)} ms beside it`;
-    context.diagnostic(`p99 ${said}, in ${quiet.length} rounds`);
-    assert(holds(), `p99 rose: ${said}`);
+    const { holds, said } = await interference(
+      () => invoke(lambda, neighbour),
+      (durationMs) => flood(name, durationMs),
+    );
+
+    context.diagnostic(`p99 ${said}`);
+    assert(holds, `p99 rose: ${said}`);
   });
 }
