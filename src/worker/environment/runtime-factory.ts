@@ -3,9 +3,11 @@
  * that they are unique on this machine over restarts of the worker.
  */
 import { randomUUID } from "node:crypto";
+import { availableParallelism } from "node:os";
 
 import type { Clock } from "../../core/clock.ts";
 import { ApiError, UnavailableError } from "../../core/errors.ts";
+import { FairGate } from "../../core/fair-gate.ts";
 import type { RuntimePack } from "../../runtimes/contract.ts";
 import type { Mount, SandboxDriver, TmpVolume } from "../../sandbox/contract.ts";
 import type { EnvironmentSpec } from "../contract.ts";
@@ -50,12 +52,19 @@ function restrictEgress({ sandbox }: RuntimeProcess, { egressRanges }: Environme
   if (egressRanges !== undefined) sandbox.restrictEgress(egressRanges);
 }
 
+/**
+ * Sandboxes of functions that are made at once. The OCI runtime works on half as many, so that it never waits; beyond
+ * that each would only get slower, and a function that wants one would wait for all that another one wants.
+ */
+const createsAtOnceMax = 4 * availableParallelism();
+
 /** What all environments together keep for subscribers that are slow to take it. */
 const telemetryBytesMax = 134_217_728;
 
 export class RuntimeFactory {
   readonly #options: RuntimeFactoryOptions;
   readonly #shared = { budget: new ByteBudget(telemetryBytesMax), newId: () => randomUUID() };
+  readonly #creates = new FairGate(createsAtOnceMax);
   #made = 0;
 
   constructor(options: RuntimeFactoryOptions) {
@@ -80,7 +89,11 @@ export class RuntimeFactory {
   }
 
   /** A sandbox for one function; nothing runs in it yet. */
-  async create(
+  create(spec: EnvironmentSpec, listener: ProcessListener, volume: TmpVolume | undefined): Promise<RuntimeProcess> {
+    return this.#creates.run(spec.functionArn, () => this.#create(spec, listener, volume));
+  }
+
+  async #create(
     spec: EnvironmentSpec,
     listener: ProcessListener,
     volume: TmpVolume | undefined,
