@@ -317,7 +317,7 @@ function withSettings(command: Command): Command {
 function configFrom(flags: object): Config {
   const given: Partial<Record<SettingName, string>> = {};
   for (const name of settingNames) {
-    const value = (flags as Record<string, unknown>)[name];
+    const value = (flags as Record<string, unknown>)[new Option(flagOf(name)).attributeName()];
     if (typeof value === "string") given[name] = value;
   }
   return parseConfig(given, process.env);

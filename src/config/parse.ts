@@ -14,12 +14,17 @@ export const settingNames = Object.keys(settings) as SettingName[];
 
 /** `dataDir` → `HEARTH_DATA_DIR`. */
 export function variableOf(name: SettingName): string {
-  return `HEARTH_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+  return `HEARTH_${wordsOf(name).join("_").toUpperCase()}`;
 }
 
 /** `dataDir` → `--data-dir`. */
 export function flagOf(name: SettingName): string {
-  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  return `--${wordsOf(name).join("-").toLowerCase()}`;
+}
+
+/** A unit is one word. */
+function wordsOf(name: string): string[] {
+  return name.split(/(?=MiB|(?<!Mi)[A-Z])/);
 }
 
 /** What is wrong with the configuration, one line for each error. */
