@@ -2,6 +2,8 @@
  * The services that Hearth answers, with their handler tables as they are in the code: for what is written or tested about
  * every operation. The handlers stand on nothing, so that only their names can be used.
  */
+import { autoScalingModel } from "../src/aws/application-autoscaling/application-autoscaling-model.ts";
+import * as autoScalingModule from "../src/aws/application-autoscaling/application-autoscaling-service.ts";
 import { cloudwatchModel } from "../src/aws/cloudwatch/cloudwatch-model.ts";
 import * as cloudwatchModule from "../src/aws/cloudwatch/cloudwatch-service.ts";
 import { iamModel } from "../src/aws/iam/iam-model.ts";
@@ -31,6 +33,7 @@ function partialOf(module: object): Readonly<Record<string, string>> {
   return "partial" in module ? (module.partial as Readonly<Record<string, string>>) : {};
 }
 
+const autoScaling = await autoScalingModel();
 const cloudwatch = await cloudwatchModel();
 const iam = await iamModel();
 const sqs = await sqsModel();
@@ -57,6 +60,13 @@ export function serviceEntries(): readonly ServiceEntry[] {
       model: cloudwatch,
       handlers: cloudwatchModule.cloudwatchHandlers(inert),
       partial: partialOf(cloudwatchModule),
+    },
+    {
+      title: "Application Auto Scaling",
+      package: "@aws-sdk/client-application-auto-scaling",
+      model: autoScaling,
+      handlers: autoScalingModule.autoScalingHandlers(inert),
+      partial: partialOf(autoScalingModule),
     },
     {
       title: "AWS Security Token Service",

@@ -140,6 +140,23 @@ export const cloudwatchFacts: ServiceFacts = {
   requestBytesMax: { default: 1024 * 1024 },
 };
 
+export const autoScalingFacts: ServiceFacts = {
+  name: "application-autoscaling",
+  signingName: "application-autoscaling",
+  namespace: "com.amazonaws.applicationautoscaling",
+  version: "2016-02-06",
+  targetPrefix: "AnyScaleFrontendService",
+  protocols: ["awsJson1_1"],
+  codes: {
+    validation: "ValidationException",
+    malformed: { code: "SerializationException", prefix: "" },
+    throttled: "ThrottlingException",
+    failure: "InternalServiceException",
+  },
+  // Far above any policy, and below what a record holds.
+  requestBytesMax: { default: 256 * 1024 },
+};
+
 const lambdaSchemas = await schemasOf("@aws-sdk/client-lambda");
 const logsSchemas = await schemasOf("@aws-sdk/client-cloudwatch-logs");
 const stsSchemas = await schemasOf("@aws-sdk/client-sts");

@@ -2,6 +2,7 @@
  * Every operation of the newest clients, driven through the unmodified SDK over HTTP: what the client sends is what the
  * handler gets, what the handler returns is what the client gets, and every modelled error arrives as itself.
  */
+import * as AutoScaling from "@aws-sdk/client-application-auto-scaling";
 import * as CloudWatch from "@aws-sdk/client-cloudwatch";
 import * as Logs from "@aws-sdk/client-cloudwatch-logs";
 import * as Iam from "@aws-sdk/client-iam";
@@ -14,7 +15,7 @@ import { AwsQueryProtocol, AwsRestXmlProtocol, AwsSmithyRpcV2CborProtocol } from
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ApiError } from "../core/errors.ts";
-import { cloudwatchFacts, iamFacts, lambdaFacts, logsFacts, sqsFacts, stsFacts } from "./models.ts";
+import { autoScalingFacts, cloudwatchFacts, iamFacts, lambdaFacts, logsFacts, sqsFacts, stsFacts } from "./models.ts";
 import { kinesisFacts, sfnFacts } from "./self-check/facts.ts";
 import { startLoopback } from "./self-check/loopback.ts";
 import { plain, sampleInput, sampleOf, sampleOutput } from "./self-check/sample.ts";
@@ -53,6 +54,7 @@ const schemas = {
   sts: await schemasOf("@aws-sdk/client-sts"),
   iam: await schemasOf("@aws-sdk/client-iam"),
   cloudwatch: await schemasOf("@aws-sdk/client-cloudwatch"),
+  autoScaling: await schemasOf("@aws-sdk/client-application-auto-scaling"),
 };
 
 const subjects: readonly Subject[] = [
@@ -69,6 +71,13 @@ const subjects: readonly Subject[] = [
     package: CloudWatch,
     client: CloudWatch.CloudWatchClient,
     operations: 55,
+  },
+  {
+    facts: autoScalingFacts,
+    schemas: schemas.autoScaling,
+    package: AutoScaling,
+    client: AutoScaling.ApplicationAutoScalingClient,
+    operations: 14,
   },
 ];
 

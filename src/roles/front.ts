@@ -19,7 +19,16 @@ import { CallerRates } from "../aws/lambda/caller-rates.ts";
 import { CodeLinks } from "../aws/lambda/code-links.ts";
 import { createLambdaHandlers } from "../aws/lambda/lambda-handlers.ts";
 import { logsHandlers } from "../aws/logs/logs-service.ts";
-import { cloudwatchFacts, iamFacts, lambdaModel, logsModel, sqsFacts, stsModel } from "../aws/models.ts";
+import {
+  autoScalingFacts,
+  cloudwatchFacts,
+  iamFacts,
+  lambdaModel,
+  logsModel,
+  sqsFacts,
+  stsModel,
+} from "../aws/models.ts";
+import { trackedMetrics } from "../aws/application-autoscaling/tracked-metrics.ts";
 import type { CloudWatchServices } from "../aws/cloudwatch/metric-reader.ts";
 import type { LazyService, Service } from "../aws/service.ts";
 import type { SqsServices } from "../aws/sqs/queue-access.ts";
@@ -28,6 +37,7 @@ import type { ServiceFacts } from "../aws/wire/service-model.ts";
 import { mappingsOf, signingProfilesOf } from "../config/mappings.ts";
 import { accessKeysOf } from "../config/parse.ts";
 import type { Config } from "../config/settings.ts";
+import { AutoScaling } from "../control-plane/auto-scaling/auto-scaling.ts";
 import { Concurrency } from "../control-plane/concurrency/concurrency.ts";
 import { EventInvokeConfigs } from "../control-plane/event-invoke/event-invoke-configs.ts";
 import { EventSourceMappings } from "../control-plane/event-source-mappings/event-source-mappings.ts";
@@ -169,6 +179,16 @@ async function startFront(
     clock,
     readCode: (digest) => engine.blobs.get(digest),
   });
+  const concurrency = new Concurrency({ records, clock, accountConcurrency: config.accountConcurrency });
+  const autoScaling = new AutoScaling({
+    records,
+    concurrency,
+    provisioning: dataPlane.provisioning,
+    metrics: trackedMetrics({ metrics, clock }),
+    clock,
+    newId: randomUUID,
+    onError: (error) => report(`auto scaling: ${error instanceof Error ? error.stack : String(error)}`),
+  });
   const auth = authPolicyOf(config);
   const iam = new Iam({ records: engine.records, clock, random: randomBytes });
   const sessions = new Sessions({ key: await sessionKey(engine.records, randomBytes), random: randomBytes, clock });
@@ -178,11 +198,7 @@ async function startFront(
       model: lambdaModel(),
       handlers: createLambdaHandlers({
         functions,
-        concurrency: new Concurrency({
-          records: engine.records,
-          clock,
-          accountConcurrency: config.accountConcurrency,
-        }),
+        concurrency,
         callerRates: new CallerRates({ ...config, clock }),
         frontend: dataPlane.frontend,
         provisioning: dataPlane.provisioning,
@@ -209,6 +225,7 @@ async function startFront(
     },
     await iamService(iam),
     await cloudwatchService({ metrics, clock }),
+    await autoScalingService(autoScaling),
     await sqsService({ queues, identify: (context) => identityOf({ iam, roleOf }, context) }),
   ];
   const authenticator = new Authenticator(auth, clock, sessions);
@@ -261,6 +278,7 @@ async function startFront(
   await workers.start();
   await events.start();
   await pollers.start();
+  await autoScaling.start();
   const relearn = async (): Promise<void> => {
     const outcome = await dataPlane.recall((bounds) => usage.newest(bounds));
     if (outcome.kind === "given-up" && !stopping.aborted) report(`keep-alive begins anew: ${outcome.reason}`);
@@ -271,6 +289,7 @@ async function startFront(
     detail: addressOf(endpoint.server, config.host),
     async stop() {
       await Promise.all([endpoint.close(), closed(internalServer)]);
+      await autoScaling.close();
       await events.close();
       await pollers.close();
       await eventSourceMappings.close();
@@ -301,6 +320,16 @@ function cloudwatchService(dependencies: CloudWatchServices): Promise<Service | 
       import("../aws/cloudwatch/cloudwatch-service.ts"),
     ]);
     return { model: await cloudwatchModel(), handlers: cloudwatchHandlers(dependencies) };
+  });
+}
+
+function autoScalingService(autoScaling: AutoScaling): Promise<Service | LazyService> {
+  return lazily(autoScalingFacts, async () => {
+    const [{ autoScalingModel }, { autoScalingHandlers }] = await Promise.all([
+      import("../aws/application-autoscaling/application-autoscaling-model.ts"),
+      import("../aws/application-autoscaling/application-autoscaling-service.ts"),
+    ]);
+    return { model: await autoScalingModel(), handlers: autoScalingHandlers(autoScaling) };
   });
 }
 

@@ -1,8 +1,9 @@
 /**
  * Provisioned concurrency as a client meets it: environments that are there before the first call, what spills over,
- * what fails, and what a restart brings back.
+ * what fails, how it scales by itself, and what a restart brings back.
  * https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html
  */
+import { ApplicationAutoScaling } from "@aws-sdk/client-application-auto-scaling";
 import {
   CreateAliasCommand,
   DeleteProvisionedConcurrencyConfigCommand,
@@ -227,6 +228,36 @@ test("a version whose init fails has failed for AWS's reason", async () => {
   assert.deepEqual([Status, StatusReason], ["FAILED", "FUNCTION_ERROR_INIT_FAILURE"]);
   assert.deepEqual(await environmentsOf(name), []);
   await lambda.send(new DeleteProvisionedConcurrencyConfigCommand({ FunctionName: name, Qualifier: version }));
+});
+
+test("a scalable target's environments are as many as its bounds say, and the activity ends when they are there", async () => {
+  const FunctionName = await createFunction(lambda, telling);
+  const FunctionVersion = await publish(FunctionName);
+  await lambda.send(new CreateAliasCommand({ FunctionName, Name: "live", FunctionVersion }));
+  const { region, credentials } = lambda.config;
+  const scaling = new ApplicationAutoScaling({ endpoint: hearth.endpoint, region, credentials });
+  const target = {
+    ServiceNamespace: "lambda",
+    ResourceId: `function:${FunctionName}:live`,
+    ScalableDimension: "lambda:function:ProvisionedConcurrency",
+  } as const;
+
+  await scaling.registerScalableTarget({ ...target, MinCapacity: 2, MaxCapacity: 5 });
+  const config = await untilAllocated(lambda, FunctionName, "live");
+
+  assert.equal(config.AvailableProvisionedConcurrentExecutions, 2);
+  assert.equal((await call(FunctionName, "live")).type, "provisioned-concurrency");
+  for (;;) {
+    const { ScalingActivities: [activity] = [] } = await scaling.describeScalingActivities(target);
+    assert.match(activity?.StatusCode ?? "", /^(InProgress|Successful)$/);
+    if (activity?.StatusCode === "Successful") break;
+    await setTimeout(pollMs);
+  }
+  await scaling.registerScalableTarget({ ...target, MinCapacity: 0, MaxCapacity: 0 });
+  const gone = new GetProvisionedConcurrencyConfigCommand({ FunctionName, Qualifier: "live" });
+  await assert.rejects(lambda.send(gone), { name: "ProvisionedConcurrencyConfigNotFoundException" });
+  await scaling.deregisterScalableTarget(target);
+  scaling.destroy();
 });
 
 test("after a restart what was provisioned is there again", async () => {

@@ -31,7 +31,7 @@ interface Place {
 export async function getMetricData(
   services: CloudWatchServices,
   input: GetMetricDataCommandInput,
-  { scope }: CallContext,
+  { scope }: Pick<CallContext, "scope">,
 ): Promise<Omit<GetMetricDataCommandOutput, "$metadata">> {
   const asked = resultsOf(input, scope.account);
   const reader = new SeriesReader(services, scope, asked);
