@@ -141,6 +141,11 @@ export const settings = {
     unit: "MiB",
     doc: "Memory that environments may really use together; 0 is what the machine has. When less than a tenth of it is left, idle ones are ended and new ones wait.",
   },
+  coreScheduling: {
+    default: "on",
+    values: ["on", "off"],
+    doc: "`on`: where the kernel offers it, hyper-threads of one core run the same environment, or one of them nothing; `off`: functions share cores.",
+  },
   poolMin: {
     default: 2,
     min: 0,

@@ -48,6 +48,7 @@ async function startWorker(config: Config): Promise<{ readonly detail: string; s
     ...(egress === undefined ? {} : { egress }),
     serveDns: (datagramFd, streamFd) => serveDns({ datagramFd, streamFd, egress: "open", upstream, clock }),
     cgroupParent: `hearth-${instance.id}`,
+    coreScheduling: config.coreScheduling === "on",
   });
   const recovered = await driver.recover();
   // No environment runs from what earlier registrations left.

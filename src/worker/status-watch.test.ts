@@ -49,7 +49,7 @@ test("where memory is about to become short it is measured more often", () => {
   watch.close();
 });
 
-test("that memory is short, and that it is not any more, is said once, whether a front listens or not", () => {
+test("that memory is short is said as long as it is, and once when it is so no longer, whether a front listens or not", () => {
   const { clock, machine, shortages, watch } = world();
 
   machine.availableMiB = 900;
@@ -57,11 +57,12 @@ test("that memory is short, and that it is not any more, is said once, whether a
   clock.advance(statusIntervalMs);
   machine.availableMiB = 1100;
   clock.advance(statusIntervalMs);
-  assert.deepEqual(shortages, [true]);
+  assert(shortages.length > 1 && shortages.every(Boolean));
   machine.availableMiB = 1300;
   clock.advance(statusIntervalMs);
 
-  assert.deepEqual(shortages, [true, false]);
+  clock.advance(statusIntervalMs);
+  assert.deepEqual(shortages.slice(-2), [true, false]);
   watch.close();
 });
 

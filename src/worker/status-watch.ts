@@ -19,7 +19,7 @@ export interface StatusWatchOptions {
   /** Names of the packages on disk if they have changed since this was last called with `false`; all of them with `true`. */
   readonly packages: (all: boolean) => readonly string[] | undefined;
   readonly isDraining: () => boolean;
-  /** Memory is short from now on, or not any more. */
+  /** Called whenever memory was found to be short, and once when it is so no longer. */
   readonly onShortage: (isShort: boolean) => void;
 }
 
@@ -54,7 +54,7 @@ export class StatusWatch {
     const { clock, memoryMiB, read, packages, isDraining, onShortage } = this.#options;
     const reading = read();
     const { isShort } = memoryPressure(memoryMiB, reading, this.#isShort);
-    if (isShort !== this.#isShort) onShortage(isShort);
+    if (isShort || this.#isShort) onShortage(isShort);
     this.#isShort = isShort;
     if (this.#tell !== undefined) {
       const names = packages(isNew);

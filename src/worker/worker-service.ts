@@ -39,6 +39,8 @@ export const environmentsMax = 1800;
 const removalsMax = 16;
 /** Environments that are described within one turn. */
 const infosPerTurn = 16;
+/** Pooled runtimes that give way each time when memory is found to be short: some 50 MB. */
+const shedAtOnce = 4;
 const bytesPerMiB = 1_048_576;
 
 export interface WorkerOptions {
@@ -208,10 +210,15 @@ class LocalWorker implements WorkerService {
     };
   }
 
-  /** Pooled sandboxes are there for those who ask next; none is booted for those who may ask later. */
+  /** What waits in the pool belongs to nobody: it gives way, and comes back when there is memory again. */
   #onShortage(isShort: boolean): void {
-    this.#poolHold?.[Symbol.dispose]();
-    this.#poolHold = isShort ? this.#pool.holdRefill() : undefined;
+    if (isShort) {
+      this.#poolHold ??= this.#pool.holdRefill();
+      this.#pool.shed(shedAtOnce);
+    } else {
+      this.#poolHold?.[Symbol.dispose]();
+      this.#poolHold = undefined;
+    }
   }
 
   async #destroyAtOnce(): Promise<void> {

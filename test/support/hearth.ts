@@ -12,6 +12,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
+import { variableOf, type SettingName } from "../../src/config/parse.ts";
+
 export const projectDirectory = fileURLToPath(new URL("../..", import.meta.url));
 export const launcher = join(projectDirectory, "hearth");
 
@@ -118,10 +120,7 @@ export async function startHearth(options: StartOptions = {}): Promise<RunningHe
 
 function settingVariables(settings: Readonly<Record<string, string | number>>): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(settings).map(([name, value]) => [
-      `HEARTH_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`,
-      String(value),
-    ]),
+    Object.entries(settings).map(([name, value]) => [variableOf(name as SettingName), String(value)]),
   );
 }
 

@@ -93,6 +93,27 @@ export function becomeSubreaper(): void {
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 }
 
+const PR_SCHED_CORE = 62;
+const schedCore = checked<[typeof PR_SCHED_CORE, number, number, number, BigUint64Array | null]>(
+  "prctl(PR_SCHED_CORE)",
+  library.func("int prctl(int option, ulong command, ulong pid, ulong scope, _Inout_ uint64_t *cookie)"),
+);
+
+/** The core-scheduling cookie of a thread, as a number that tells cookies apart; 0 is none. */
+export function coreCookieOf(pid: number): bigint {
+  const PR_SCHED_CORE_GET = 0;
+  const cookie = new BigUint64Array(1);
+  schedCore(PR_SCHED_CORE, PR_SCHED_CORE_GET, pid, 0, cookie);
+  return cookie[0] ?? 0n;
+}
+
+/** Gives all threads of a process a new core-scheduling cookie; what they start from now on has it too. */
+export function createCoreCookie(pid: number): void {
+  const PR_SCHED_CORE_CREATE = 1;
+  const PR_SCHED_CORE_SCOPE_THREAD_GROUP = 1;
+  schedCore(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, pid, PR_SCHED_CORE_SCOPE_THREAD_GROUP, null);
+}
+
 const waitpid = checked<[number, Int32Array, number]>(
   "waitpid",
   library.func("int waitpid(int pid, _Out_ int *status, int options)"),

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import type { SandboxCgroup } from "../cgroup/contract.ts";
 import type { Mount, SandboxSpec, TmpVolume } from "../contract.ts";
+import { separateCores } from "../linux/core-scheduling.ts";
 import * as libc from "../linux/libc.ts";
 import { bindDatagramOnLoopback, bringLoopbackUp, listenOnLoopback } from "../linux/loopback.ts";
 import { completeMounts } from "../linux/mounts.ts";
@@ -104,12 +105,14 @@ async function createNative(host: OciHost, { order, config, plan, writers }: Con
   writers.dispose();
   // From here on, so that an init that ends in the middle of this is collected too.
   const status = host.reaper.wait(pid);
+  // Nothing of the function runs yet: whatever the init starts inherits it.
+  if (host.hasCoreScheduling) separateCores(pid);
   completeMounts(pid, plan);
   return new NativeContainer({ id: order.id, runtime: host.runtime, pid, status });
 }
 
 function createGvisor(
-  { runtime, reaper, stageDirectory }: OciHost,
+  { runtime, reaper, stageDirectory, hasCoreScheduling }: OciHost,
   parts: ContainerParts & { readonly cgroup: SandboxCgroup; readonly undo: AsyncDisposableStack },
 ): Container {
   const { order, config, plan, cgroup, undo } = parts;
@@ -132,6 +135,10 @@ function createGvisor(
         gvisor: { networkNamespace: `/proc/${holderPid}/ns/net` },
       }),
     releaseDescriptors: () => writers.dispose(),
+    // gVisor's kernel and the processes that hold the function's memory: each gets a core to itself.
+    onStarted() {
+      if (hasCoreScheduling) for (const pid of cgroup.processes()) separateCores(pid);
+    },
   });
   try {
     // Where the holder is found and killed with whatever else is left of the sandbox.

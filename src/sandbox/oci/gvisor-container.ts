@@ -39,6 +39,8 @@ export interface GvisorParts {
   readonly configWith: (mounts: readonly InnerMount[]) => object;
   /** Closes the worker's copies of the order's descriptors. */
   readonly releaseDescriptors: () => void;
+  /** Called when gVisor's processes are there. */
+  readonly onStarted: () => void;
 }
 
 interface GvisorProcesses {
@@ -81,11 +83,12 @@ export class GvisorContainer implements Container {
   }
 
   async start(): Promise<void> {
-    const { order, runtime, reaper, releaseDescriptors, configWith, holderPid } = this.#parts;
+    const { order, runtime, reaper, releaseDescriptors, onStarted, configWith, holderPid } = this.#parts;
     this.#isStarted = true;
     writeFileSync(join(order.bundleDirectory, "config.json"), JSON.stringify(configWith(this.#writable)));
     const sentryPid = await runtime.create(order, holderPid);
     releaseDescriptors();
+    onStarted();
     const sentry = reaper.wait(sentryPid);
     const goferPid = goferPidOf(runtime.stateFileOf(order.id));
     const leaders = [...groupsOf(sentryPid), ...groupsOf(goferPid)];

@@ -26,5 +26,7 @@ export interface OciHost {
   /** Empty; where mounts are put together that only some processes see. */
   readonly stageDirectory: string;
   readonly hasCgroupNamespaces: boolean;
+  /** Whether sandboxes keep the hyper-threads of a core to themselves: wanted, and offered by the kernel. */
+  readonly hasCoreScheduling: boolean;
   readonly architecture: "x64" | "arm64";
 }

@@ -7,6 +7,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, readFi
 import { join } from "node:path";
 import { openCgroups } from "../cgroup/open.ts";
 import type { HostMemory, RecoveryReport, Sandbox, SandboxSpec, TmpVolume } from "../contract.ts";
+import { offersCoreScheduling } from "../linux/core-scheduling.ts";
 import * as libc from "../linux/libc.ts";
 import type { Egress } from "../network/egress.ts";
 import { SafeDriver } from "../safe-driver.ts";
@@ -35,6 +36,8 @@ export interface OciDriverOptions {
   readonly serveDns?: ServeDns;
   /** The cgroup that all sandboxes lie in. */
   readonly cgroupParent?: string;
+  /** Whether the hyper-threads of a core run one sandbox at a time, where the kernel offers it; they do unless told. */
+  readonly coreScheduling?: boolean;
 }
 
 export class OciDriver extends SafeDriver {
@@ -71,6 +74,7 @@ export class OciDriver extends SafeDriver {
         root: prepareRoot(stateDirectory),
         bundlesDirectory,
         stageDirectory,
+        hasCoreScheduling: (options.coreScheduling ?? true) && offersCoreScheduling(),
         hasCgroupNamespaces: existsSync("/proc/self/ns/cgroup"),
         architecture: process.arch === "arm64" ? "arm64" : "x64",
       };

@@ -5,6 +5,7 @@
 import { execFile } from "node:child_process";
 import { accessSync, constants, readFileSync, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { offersCoreScheduling } from "../linux/core-scheduling.ts";
 
 export interface Check {
   readonly name: string;
@@ -32,6 +33,7 @@ export interface ProbedHost {
   /** Where a command is, by the PATH. */
   which(command: string): string | undefined;
   isExecutable(path: string): boolean;
+  offersCoreScheduling(): boolean;
   run(command: string, args: readonly string[], input?: string): Promise<CommandResult>;
 }
 
@@ -83,6 +85,7 @@ export function realHost(path: string): ProbedHost {
     },
     which: (command) => directories.map((directory) => join(directory, command)).find(isExecutable),
     isExecutable,
+    offersCoreScheduling,
     run,
   };
 }

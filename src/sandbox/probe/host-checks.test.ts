@@ -23,6 +23,7 @@ interface FakeHost {
   readonly executables?: readonly string[];
   readonly uid?: number;
   readonly architecture?: string;
+  readonly hasCoreScheduling?: boolean;
 }
 
 function hostOf({
@@ -32,6 +33,7 @@ function hostOf({
   executables = [],
   uid = 0,
   architecture = "x64",
+  hasCoreScheduling = false,
 }: FakeHost): ProbedHost {
   return {
     architecture,
@@ -40,6 +42,7 @@ function hostOf({
     list: (directory) => directories[directory] ?? [],
     which: (command) => (command in commands ? command : undefined),
     isExecutable: (path) => executables.includes(path),
+    offersCoreScheduling: () => hasCoreScheduling,
     run: (command, args) =>
       Promise.resolve(commands[[command, ...args].join(" ")] ?? commands[command] ?? { code: undefined, output: "" }),
   };
@@ -92,15 +95,23 @@ test("a new kernel with everything is ok throughout", () => {
   );
 });
 
-test("other processors, shared cores and swap are named", () => {
+test("hyper-threads are no worry where the kernel keeps a core to one environment at a time", () => {
+  const files = { "/sys/devices/system/cpu/smt/active": "1\n" };
+
+  assert.equal(named(kernelChecks(hostOf({ files, hasCoreScheduling: true })), "hyper-threads").status, "ok");
+});
+
+test("other processors, shared cores, merged pages and swap are named", () => {
   const files = {
     "/sys/devices/system/cpu/smt/active": "1\n",
+    "/sys/kernel/mm/ksm/run": "1\n",
     "/proc/swaps": "Filename\n/dev/sda2 partition 1 0 -2\n",
   };
   const checks = kernelChecks(hostOf({ files, architecture: "riscv64" }));
 
   assert.equal(named(checks, "architecture").status, "failure");
   assert.equal(named(checks, "hyper-threads").status, "warning");
+  assert.equal(named(checks, "merged pages").status, "warning");
   assert.equal(named(checks, "swap").fix, "swapoff -a");
 });
 

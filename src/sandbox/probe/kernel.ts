@@ -17,6 +17,7 @@ export function kernelChecks(host: ProbedHost): Check[] {
     seccomp(host),
     pressure(host),
     hyperThreads(host),
+    mergedPages(host),
     swap(host),
   ];
 }
@@ -65,10 +66,23 @@ function pressure(host: ProbedHost): Check {
 function hyperThreads(host: ProbedHost): Check {
   const name = "hyper-threads";
   if (host.read("/sys/devices/system/cpu/smt/active")?.trim() !== "1") return ok(name, "none are shared");
+  if (host.offersCoreScheduling()) return ok(name, "those of one core run one environment at a time (core scheduling)");
   const control = "/sys/devices/system/cpu/smt/control";
   const detail =
-    "functions of different owners may share a core (core scheduling is not used), which can leak through its caches";
+    "functions may share a core, which can leak through its caches: the kernel offers no core scheduling (CONFIG_SCHED_CORE)";
   return warning(name, detail, `echo off > ${control}`);
+}
+
+/** Whether a page was merged shows in the time that writing to it takes. */
+function mergedPages(host: ProbedHost): Check {
+  const name = "merged pages";
+  return host.read("/sys/kernel/mm/ksm/run")?.trim() === "1"
+    ? warning(
+        name,
+        "the kernel merges equal pages (KSM): functions can find out what others hold",
+        "echo 2 > /sys/kernel/mm/ksm/run",
+      )
+    : ok(name, "none (KSM is off)");
 }
 
 function swap(host: ProbedHost): Check {

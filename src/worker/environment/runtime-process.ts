@@ -50,6 +50,8 @@ export class RuntimeProcess {
   #isPenalised = false;
   #destruction: Promise<void> | undefined;
   #peakMemoryBytes = 0;
+  /** Read since it was frozen: until it is thawed it takes no more. */
+  #frozenMemoryBytes: number | undefined;
 
   /** Makes the sandbox; nothing runs before `start`. */
   static async create(options: RuntimeProcessOptions): Promise<RuntimeProcess> {
@@ -171,6 +173,7 @@ export class RuntimeProcess {
   thaw(): void {
     if (!this.#isFrozen) return;
     this.#isFrozen = false;
+    this.#frozenMemoryBytes = undefined;
     if (!this.#isPenalised) this.sandbox.thaw();
     this.#extensions.resume();
   }
@@ -190,10 +193,13 @@ export class RuntimeProcess {
     return this.#peakMemoryBytes;
   }
 
-  /** 0 when it cannot be read any more. */
+  /** 0 when it cannot be read any more. Of a frozen one it is read once: there may be a thousand of them. */
   memoryBytes(): number {
+    if (this.#frozenMemoryBytes !== undefined) return this.#frozenMemoryBytes;
     try {
-      return this.sandbox.usage().memoryBytes;
+      const { memoryBytes } = this.sandbox.usage();
+      if (this.#isFrozen) this.#frozenMemoryBytes = memoryBytes;
+      return memoryBytes;
     } catch {
       return 0;
     }

@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import type { FakeProcess } from "../../sandbox/fake/scripted-process.ts";
 import type { PoolInfo } from "../contract.ts";
+import { nearStatusIntervalMs, statusIntervalMs } from "../status-watch.ts";
 import { harness, testInvocation, testPack, testSpec, until, type Harness } from "../testing/harness.ts";
 import { echoRuntime, forever, RuntimeClient } from "../testing/runtime-client.ts";
 import { bootTimeoutMs, refillDelayMs, retryPauseMsMin, settleMs } from "./warm-pool.ts";
@@ -240,4 +241,22 @@ test("no boot is begun while a function waits for a sandbox of its own", async (
   await Promise.all([creation, other]);
 
   await untilReady(h, 1);
+});
+
+test("where memory is short the pool gives way bit by bit, and is filled again when there is some", async () => {
+  let availableMiB = 900;
+  const hostMemory = () => ({ availableBytes: availableMiB * 2 ** 20, stalledShare: undefined });
+  await using h = harness(echoRuntime, { driver: { hostMemory } });
+  await fill(h, 6);
+
+  availableMiB = 100;
+  h.clock.advance(statusIntervalMs);
+  await untilReady(h, 2);
+  h.clock.advance(nearStatusIntervalMs);
+  await untilReady(h, 0);
+  await until(() => h.driver.living.length === 0);
+  availableMiB = 900;
+  h.clock.advance(nearStatusIntervalMs);
+
+  await untilReady(h, 6);
 });

@@ -111,6 +111,16 @@ export class WarmPool {
     };
   }
 
+  /** Gives the memory of some that wait to others, of the classes that have most; they come back when they may. */
+  shed(count: number): void {
+    for (let left = count; left > 0; left--) {
+      const [fullest] = [...this.#classes.values()].toSorted((a, b) => b.ready.length - a.ready.length);
+      const process = fullest?.ready.pop();
+      if (fullest === undefined || process === undefined) return;
+      this.#remove(fullest, process);
+    }
+  }
+
   info(): PoolInfo[] {
     return [...this.#classes.values()].map(({ runtime, memoryMiB, target, ready, booting, hits, misses }) => ({
       runtime: runtime.identifier,
