@@ -243,7 +243,7 @@ test("values survive a restart, and so does what is known of a function that com
   await start();
 
   let keepAlive: FunctionInsight["keepAlive"] | undefined;
-  while (keepAlive?.prewarm === undefined) {
+  for (; keepAlive?.prewarm === undefined; await setTimeout(pollMs)) {
     const answer = await fetch(`${hearth.endpoint}/_hearth/why?function=half-hourly`);
     ({ keepAlive } = (await answer.json()) as FunctionInsight);
   }
