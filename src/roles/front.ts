@@ -3,11 +3,10 @@
  * with; serves as an unprivileged user.
  */
 import { randomBytes, randomUUID } from "node:crypto";
-import { createReadStream, mkdirSync, rmSync } from "node:fs";
+import { createReadStream, mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { flushCompileCache } from "node:module";
-import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 
@@ -19,21 +18,9 @@ import { CallerRates } from "../aws/lambda/caller-rates.ts";
 import { CodeLinks } from "../aws/lambda/code-links.ts";
 import { createLambdaHandlers } from "../aws/lambda/lambda-handlers.ts";
 import { logsHandlers } from "../aws/logs/logs-service.ts";
-import {
-  autoScalingFacts,
-  cloudwatchFacts,
-  iamFacts,
-  lambdaModel,
-  logsModel,
-  sqsFacts,
-  stsModel,
-} from "../aws/models.ts";
+import { lambdaModel, logsModel, stsModel } from "../aws/models.ts";
 import { trackedMetrics } from "../aws/application-autoscaling/tracked-metrics.ts";
-import type { CloudWatchServices } from "../aws/cloudwatch/metric-reader.ts";
-import type { LazyService, Service } from "../aws/service.ts";
-import type { SqsServices } from "../aws/sqs/queue-access.ts";
 import { createStsHandlers, identityOf } from "../aws/sts/handlers.ts";
-import type { ServiceFacts } from "../aws/wire/service-model.ts";
 import { mappingsOf, signingProfilesOf } from "../config/mappings.ts";
 import { accessKeysOf } from "../config/parse.ts";
 import type { Config } from "../config/settings.ts";
@@ -75,6 +62,8 @@ import { Keyring } from "../secrets/keyring.ts";
 import { LogStore } from "../telemetry/log-store.ts";
 import { version } from "../config/version.ts";
 import { instanceOf, type Instance } from "./instance.ts";
+import { autoScalingService, cloudwatchService, iamService, sqsService } from "./lazy-services.ts";
+import { addressOf, closed, listen, listenInternal } from "./listening.ts";
 import { becomeFrontUser, blockingDirectory, giveToFront } from "./privileges.ts";
 import { report, runRole } from "./role.ts";
 import { openAfterFormer } from "./succession.ts";
@@ -263,7 +252,7 @@ async function startFront(
     internalRoutes: (request, response) => void internalRoutes(request, response),
   });
 
-  const internalServer = await listenInternal(instance, (server) =>
+  const internalServer = await listenInternal(instance.frontSocket, (server) =>
     server.on("connection", (socket) => endpoint.acceptInternal(socket)),
   );
   await listen(endpoint.server, config);
@@ -273,12 +262,12 @@ async function startFront(
 
   await metrics.start();
   await queues.start();
+  await autoScaling.start();
   await functions.start();
   await eventSourceMappings.start();
   await workers.start();
   await events.start();
   await pollers.start();
-  await autoScaling.start();
   const relearn = async (): Promise<void> => {
     const outcome = await dataPlane.recall((bounds) => usage.newest(bounds));
     if (outcome.kind === "given-up" && !stopping.aborted) report(`keep-alive begins anew: ${outcome.reason}`);
@@ -301,51 +290,6 @@ async function startFront(
       await engine.close();
     },
   };
-}
-
-function iamService(iam: Iam): Promise<Service | LazyService> {
-  return lazily(iamFacts, async () => {
-    const [{ iamModel }, { iamHandlers }] = await Promise.all([
-      import("../aws/iam/iam-model.ts"),
-      import("../aws/iam/iam-service.ts"),
-    ]);
-    return { model: await iamModel(), handlers: iamHandlers({ iam }) };
-  });
-}
-
-function cloudwatchService(dependencies: CloudWatchServices): Promise<Service | LazyService> {
-  return lazily(cloudwatchFacts, async () => {
-    const [{ cloudwatchModel }, { cloudwatchHandlers }] = await Promise.all([
-      import("../aws/cloudwatch/cloudwatch-model.ts"),
-      import("../aws/cloudwatch/cloudwatch-service.ts"),
-    ]);
-    return { model: await cloudwatchModel(), handlers: cloudwatchHandlers(dependencies) };
-  });
-}
-
-function autoScalingService(autoScaling: AutoScaling): Promise<Service | LazyService> {
-  return lazily(autoScalingFacts, async () => {
-    const [{ autoScalingModel }, { autoScalingHandlers }] = await Promise.all([
-      import("../aws/application-autoscaling/application-autoscaling-model.ts"),
-      import("../aws/application-autoscaling/application-autoscaling-service.ts"),
-    ]);
-    return { model: await autoScalingModel(), handlers: autoScalingHandlers(autoScaling) };
-  });
-}
-
-function sqsService(dependencies: SqsServices): Promise<Service | LazyService> {
-  return lazily(sqsFacts, async () => {
-    const [{ sqsModel }, { sqsHandlers }] = await Promise.all([
-      import("../aws/sqs/sqs-model.ts"),
-      import("../aws/sqs/sqs-service.ts"),
-    ]);
-    return { model: await sqsModel(), handlers: sqsHandlers(dependencies) };
-  });
-}
-
-/** Loaded when it is asked for, unless this user will not find it any more then: in a checkout in a private directory. */
-async function lazily(facts: ServiceFacts, load: () => Promise<Service>): Promise<Service | LazyService> {
-  return blockingDirectory(import.meta.filename) === undefined ? { facts, load } : load();
 }
 
 function authPolicyOf(config: Config): AuthPolicy {
@@ -379,38 +323,6 @@ async function backupStream(engine: SqliteEngine, instance: Instance): Promise<R
     throw error;
   }
   return createReadStream(file).once("close", () => void rm(file, { force: true }));
-}
-
-/** Sandboxes' requests come here, piped by the worker. */
-async function listenInternal(instance: Instance, prepare: (server: Server) => void): Promise<Server> {
-  rmSync(instance.frontSocket, { force: true });
-  const server = createServer({ pauseOnConnect: true });
-  prepare(server);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(instance.frontSocket, resolve);
-  });
-  return server;
-}
-
-function listen(server: Server, { port, host }: Config): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      const inUse = `port ${port} of ${host} is taken: is Hearth running already? Choose another one with --port`;
-      reject(error.code === "EADDRINUSE" ? new Error(inUse) : error);
-    });
-    server.listen(port, host, resolve);
-  });
-}
-
-function closed(server: Server): Promise<void> {
-  return new Promise((resolve) => server.close(() => resolve()));
-}
-
-function addressOf(server: Server, host: string): string {
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 function dropRoot(instance: Instance): void {
