@@ -132,13 +132,14 @@ export class CapacityChanges {
       return;
     }
     const { status, reason = "" } = provisioning.status(functionArn(resource.scope, resource.name), record);
+    // Followed until its end is written down, so that what the engine refuses for now is tried again.
     if (status === "READY") {
-      this.#underWay.delete(idOf(resource));
       await this.#succeed(change.activity);
-    } else if (status === "FAILED") {
       this.#underWay.delete(idOf(resource));
+    } else if (status === "FAILED") {
       const message = `Successfully set desired concurrency to ${capacity}. Change was not fulfilled by lambda. Reason: ${reason}`;
       await this.#end(change.activity, "Unfulfilled", message);
+      this.#underWay.delete(idOf(resource));
     } else {
       const nowMs = clock.now();
       change.nextPollMs = nowMs + Math.min(pollMsMax, Math.max(pollMsMin, nowMs - startedAtMs));
@@ -158,10 +159,10 @@ export class CapacityChanges {
     const id = idOf(resource);
     const change = this.#underWay.get(id);
     if (change === undefined) return;
-    this.#underWay.delete(id);
     const { activity } = change;
     const message = `Successfully set desired concurrency to ${activity.capacity}. Found it was later changed to ${laterCapacity}.`;
     await this.#end(activity, "Overridden", message);
+    this.#underWay.delete(id);
   }
 
   async #end(
