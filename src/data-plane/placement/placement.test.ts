@@ -147,3 +147,25 @@ test("over any fleet of hundreds, the choice is the best there is and never exce
     ),
   );
 });
+
+test("hundreds of workers that hold many small environments still have room for the largest", () => {
+  const fleet = Array.from({ length: 300 }, (_, index) => ({
+    ...load(`worker-${index}`),
+    memoryMiB: 10_240,
+    cpus: 64,
+  }));
+  const sizesMiB = [128, 256, 512, 1024];
+  const offered = fleet.length * 10_240;
+
+  for (let promised = 0, turn = 0; promised < offered * 0.8; turn++) {
+    const memoryMiB = sizesMiB[turn % sizesMiB.length] ?? 128;
+    const placement = place(fleet, { memoryMiB, packages: [] }, once);
+    assert(placement.kind === "place");
+    Object.assign(placement.worker, { committedMiB: placement.worker.committedMiB + memoryMiB });
+    promised += memoryMiB;
+  }
+
+  const empty = fleet.filter(({ committedMiB }) => committedMiB === 0).length;
+  assert(empty >= fleet.length * 0.2 - 1, `${empty} workers are empty`);
+  assert.equal(place(fleet, { memoryMiB: 10_240, packages: [] }, once).kind, "place");
+});
