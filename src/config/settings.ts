@@ -139,7 +139,7 @@ export const settings = {
     default: 0,
     min: 0,
     unit: "MiB",
-    doc: "Memory that environments may really use together; 0 is what the machine has. When less than a tenth of it is left, idle ones are ended and new ones wait.",
+    doc: "Memory that environments may really use together; 0 is what the machine has. When less than a sixteenth of it is left, idle ones are ended and new ones wait.",
   },
   coreScheduling: {
     default: "on",

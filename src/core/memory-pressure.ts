@@ -21,10 +21,10 @@ export interface MemoryPressure {
 }
 
 /** Parts of the memory at which it becomes short, and at which it is so no longer. */
-const lowShare = 1 / 10;
-const highShare = 1 / 8;
+const lowShare = 1 / 16;
+const highShare = 1 / 12;
 /** Of `lowShare`: on large machines the reserve need not grow, since it has to last for a moment only. */
-const lowMiBMax = 4096;
+const lowMiBMax = 2048;
 /**
  * Stalls count only below twice the lower mark: a function that thrashes at its own limit stalls too, and that somebody
  * else gives up memory does not help it.

@@ -7,9 +7,9 @@ import type { DataPlaneOptions } from "./data-plane.ts";
 import { memoryWaitMsMax } from "./assignment/environment-starter.ts";
 import { victimsPerRoundMax } from "./assignment/memory-relief.ts";
 
-const memoryMiB = 10_000;
-/** A tenth of it is what must be left. */
-const short = { availableMiB: 900 };
+const memoryMiB = 9600;
+/** A sixteenth of it, 600 MiB, is what must be left; once it was not, a twelfth. */
+const short = { availableMiB: 500 };
 const plenty = { availableMiB: 8000 };
 
 interface Options {
@@ -42,7 +42,7 @@ test("while memory is left nothing is ended, whatever was promised", async () =>
   const world = await open();
   await warm(world, ...Array.from({ length: 400 }, (_, index) => `f${index}`));
 
-  world.worker.tell({ availableMiB: 1000 });
+  world.worker.tell({ availableMiB: 600 });
   await settle();
 
   assert.equal(world.worker.live.length, 400);
@@ -124,7 +124,7 @@ test("a round ends so many at most, and the next begins with what is measured af
   world.worker.tell({ availableMiB: 0 });
   await settle();
   assert.equal(world.worker.live.length, 100 - victimsPerRoundMax);
-  world.worker.tell({ availableMiB: 640 });
+  world.worker.tell({ availableMiB: 400 });
   await settle();
 
   assert.equal(world.worker.live.length, 0);
@@ -140,9 +140,9 @@ test("a start waits while memory is short, and goes on when there is some again"
   await settle();
   assert.equal(world.worker.starts.length, 0);
   world.clock.advance(memoryWaitMsMax / 2);
-  world.worker.tell({ availableMiB: 1200 });
+  world.worker.tell({ availableMiB: 799 });
   await settle();
-  assert.equal(world.worker.starts.length, 0, "memory is short until an eighth is available again");
+  assert.equal(world.worker.starts.length, 0, "memory is short until a twelfth is available again");
   world.worker.tell(plenty);
 
   executed(await waiting);
@@ -173,7 +173,7 @@ test("a warm invocation does not wait, however short memory is", async () => {
   await world.put(configurationOf("f"));
   const first = world.invoke("f");
   await settle();
-  world.worker.tell({ availableMiB: 1100 });
+  world.worker.tell({ availableMiB: 700 });
   world.clock.advance(1000);
   await executed(await first).report;
 
@@ -191,7 +191,7 @@ test("starts that are not in what was measured yet count: a burst does not run i
   const world = await open();
   world.worker.behaviour.startMs = () => 1_000;
   await world.put(configurationOf("f"));
-  world.worker.tell({ availableMiB: 1000 + 32 * 5 });
+  world.worker.tell({ availableMiB: 600 + 32 * 5 });
 
   const burst = Array.from({ length: 20 }, () => world.invoke("f"));
   await settle();

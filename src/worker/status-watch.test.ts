@@ -40,7 +40,7 @@ test("whoever listens is told everything at once, then twice a second what there
 test("where memory is about to become short it is measured more often", () => {
   const { clock, machine, told, watch } = world();
   watch.setListener((status) => told.push(status));
-  machine.availableMiB = 3999;
+  machine.availableMiB = 2499;
   clock.advance(statusIntervalMs);
 
   clock.advance(10 * nearStatusIntervalMs);
@@ -52,13 +52,13 @@ test("where memory is about to become short it is measured more often", () => {
 test("that memory is short is said as long as it is, and once when it is so no longer, whether a front listens or not", () => {
   const { clock, machine, shortages, watch } = world();
 
-  machine.availableMiB = 900;
+  machine.availableMiB = 600;
   clock.advance(statusIntervalMs);
   clock.advance(statusIntervalMs);
-  machine.availableMiB = 1100;
+  machine.availableMiB = 700;
   clock.advance(statusIntervalMs);
   assert(shortages.length > 1 && shortages.every(Boolean));
-  machine.availableMiB = 1300;
+  machine.availableMiB = 900;
   clock.advance(statusIntervalMs);
 
   clock.advance(statusIntervalMs);

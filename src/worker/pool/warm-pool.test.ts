@@ -249,7 +249,7 @@ test("where memory is short the pool gives way bit by bit, and is filled again w
   await using h = harness(echoRuntime, { driver: { hostMemory } });
   await fill(h, 6);
 
-  availableMiB = 100;
+  availableMiB = 50;
   h.clock.advance(statusIntervalMs);
   await untilReady(h, 2);
   h.clock.advance(nearStatusIntervalMs);
