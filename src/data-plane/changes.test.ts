@@ -63,6 +63,54 @@ test("who waits for a start that fails because the function has changed is serve
   await world.close();
 });
 
+test("starts of a deleted function are given up, and its worker takes others", async () => {
+  const world = await DataPlaneWorld.open({
+    behaviour: { startMs: (spec) => (spec.functionArn.endsWith("gone") ? 60_000 : 0) },
+  });
+  await world.put(configurationOf("gone"));
+  await world.put(configurationOf("hello"));
+  const waiting = [world.invoke("gone"), world.invoke("gone"), world.invoke("gone")];
+  await settle();
+  assert.equal(world.worker.live.length, 3);
+
+  await world.delete("gone");
+  for (const each of waiting) assert.equal((await each).kind, "not-found");
+  await settle();
+
+  assert.equal(world.worker.live.length, 0);
+  world.clock.advance(60_000);
+  await settle();
+  executed(await world.invoke("hello"));
+  await world.close();
+});
+
+test("when a function changes, starts that nobody waits for are given up, and who waits is served by the others", async () => {
+  const world = await DataPlaneWorld.open({ behaviour: { startMs: () => 50, handlerMs: () => 1 } });
+  await world.put(configurationOf("hello"));
+  const first = world.invoke("hello");
+  await settle();
+  world.clock.advance(50);
+  await settle();
+  // Takes the first environment while a start for it is under way, which then serves nobody.
+  const second = world.invoke("hello");
+  await settle();
+  world.clock.advance(1);
+  executed(await first);
+  await settle();
+  world.clock.advance(1);
+  executed(await second);
+  await settle();
+  const startsBefore = world.worker.live.filter(({ state }) => state === "starting").length;
+
+  await world.put(configurationOf("hello", { generation: 2, handler: "index.other" }));
+  await settle();
+
+  assert.equal(startsBefore, 1);
+  assert.deepEqual(world.worker.live, []);
+  world.clock.advance(50);
+  await world.close();
+});
+
 test("a deleted function ends its environments and turns away who waits, as not found", async () => {
   const world = await DataPlaneWorld.open({ behaviour: { startMs: () => 50 } });
   await world.put(configurationOf("hello"));

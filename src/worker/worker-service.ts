@@ -105,9 +105,9 @@ class LocalWorker implements WorkerService {
     this.#runtimes = {
       takePooled: (spec) =>
         mustStartUnpooled(spec) || !factory.canFurnish(spec) ? undefined : pool.take(spec.runtime, spec.memoryMiB),
-      create: async (spec, listener, volume) => {
+      create: async (spec, listener, volume, isWanted) => {
         using _hold = pool.holdRefill();
-        return await factory.create(spec, listener, volume);
+        return await factory.create(spec, listener, volume, isWanted);
       },
       furnish: (process, spec) => factory.furnish(process, spec),
       specialise: (process, spec) => factory.specialise(process, spec),

@@ -111,6 +111,7 @@ export class FakeWorker implements Worker {
     this.#environments.set(spec.id, environment);
     const startMs = this.behaviour.startMs(spec);
     await this.#wait(startMs);
+    if (!this.#environments.has(spec.id)) throw new UnavailableError("closing", `environment ${spec.id} was destroyed`);
     const error = this.behaviour.startError(spec);
     if (error !== undefined) {
       this.#environments.delete(spec.id);

@@ -199,6 +199,7 @@ export class Assignment {
       } else {
         table.drain();
       }
+      this.#registry.giveUpStarts(table, table.startsToSpare);
     }
     if (versions.size === 0) this.#tables.delete(functionArn);
   }

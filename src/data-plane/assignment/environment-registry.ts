@@ -10,6 +10,7 @@ import type { IdleInsight } from "../insight.ts";
 import type { WorkerNode } from "../placement/worker-node.ts";
 import type { DecisionKind } from "./decision-log.ts";
 import type { Environment } from "./environment.ts";
+import type { EnvironmentTable } from "./environment-table.ts";
 import type { IdleMeter } from "./idle-meter.ts";
 import type { EnvironmentKeeper } from "./keeper.ts";
 
@@ -118,6 +119,17 @@ export class EnvironmentRegistry {
       });
     this.#destroying.add(destroying);
     return destroying;
+  }
+
+  /** Ends up to so many of a table's starts, the newest first. Whoever asked for them hears that they have failed. */
+  giveUpStarts(table: EnvironmentTable, countMax: number): void {
+    const starting = [...this.#byId.values()].filter(
+      (each) => each.table === table && each.state === "starting" && !each.isProvisioned,
+    );
+    for (const environment of starting.slice(Math.max(0, starting.length - countMax))) {
+      environment.state = "gone";
+      void this.destroy(environment);
+    }
   }
 
   /** The worker has ended it, or is itself lost. Safe to say twice. */

@@ -153,7 +153,8 @@ export class EnvironmentStarter {
       return environment;
     } catch (error) {
       this.#registry.forget(environment);
-      await this.#learnFrom(error, node, plan.memoryMiB);
+      // One that was given up says nothing of its worker.
+      if (!hasEnded(environment)) await this.#learnFrom(error, node, plan.memoryMiB);
       throw error;
     }
   }

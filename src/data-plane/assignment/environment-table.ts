@@ -190,6 +190,11 @@ export class EnvironmentTable {
     return this.#waiters.size >= this.#starting;
   }
 
+  /** Starts under way that would serve nobody. */
+  get startsToSpare(): number {
+    return Math.max(0, this.#starting - this.#waiters.size);
+  }
+
   started(environment: Environment): void {
     this.#starting--;
     this.#onDemand.add(environment);

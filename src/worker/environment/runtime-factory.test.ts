@@ -34,3 +34,24 @@ test("a function's sandbox does not wait for all those that another function wan
   }
   await Promise.all([...many, other]);
 });
+
+test("a sandbox whose environment is destroyed before its turn is never made", async () => {
+  const unpooled = { environment: { NODE_OPTIONS: "--no-warnings" } };
+  const creations: (() => void)[] = [];
+  await using h = harness(echoRuntime, {
+    driver: { beforeCreate: () => new Promise<void>((resolve) => creations.push(resolve)) },
+  });
+  const specs = Array.from({ length: wanted }, () => testSpec(unpooled));
+  const started = Promise.allSettled(specs.map((spec) => h.worker.createEnvironment(spec)));
+  await until(() => creations.length > 0);
+  await setImmediate();
+  const underWay = creations.length;
+
+  const destroyed = Promise.all(specs.map(({ id }) => h.worker.destroyEnvironment(id)));
+  for (const { status } of await started) assert.equal(status, "rejected");
+  for (const create of creations) create();
+  await destroyed;
+
+  assert.equal(creations.length, underWay);
+  assert(underWay < wanted);
+});

@@ -88,9 +88,17 @@ export class RuntimeFactory {
     });
   }
 
-  /** A sandbox for one function; nothing runs in it yet. */
-  create(spec: EnvironmentSpec, listener: ProcessListener, volume: TmpVolume | undefined): Promise<RuntimeProcess> {
-    return this.#creates.run(spec.functionArn, () => this.#create(spec, listener, volume));
+  /** A sandbox for one function; nothing runs in it yet. Rejects when it is not wanted any more once it is its turn. */
+  create(
+    spec: EnvironmentSpec,
+    listener: ProcessListener,
+    volume: TmpVolume | undefined,
+    isWanted: () => boolean,
+  ): Promise<RuntimeProcess> {
+    return this.#creates.run(spec.functionArn, () => {
+      if (isWanted()) return this.#create(spec, listener, volume);
+      return Promise.reject(new UnavailableError("closing", `environment ${spec.id} was given up`));
+    });
   }
 
   async #create(

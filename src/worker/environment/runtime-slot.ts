@@ -20,7 +20,13 @@ export interface RuntimeSource {
   /** A booted runtime that waits for its function; undefined when the pool has none that fits. */
   takePooled(spec: EnvironmentSpec): RuntimeProcess | undefined;
   /** A sandbox for this function; nothing runs in it yet. `volume` is the `/tmp` of a former runtime. */
-  create(spec: EnvironmentSpec, listener: ProcessListener, volume: TmpVolume | undefined): Promise<RuntimeProcess>;
+  /** Rejects when it is not wanted any more once it is its turn. */
+  create(
+    spec: EnvironmentSpec,
+    listener: ProcessListener,
+    volume: TmpVolume | undefined,
+    isWanted: () => boolean,
+  ): Promise<RuntimeProcess>;
   /** Gives a pooled sandbox the function's code and sizes. */
   furnish(process: RuntimeProcess, spec: EnvironmentSpec): void;
   /** False when the pooled runtime is not waiting any more. */
@@ -227,7 +233,7 @@ export class RuntimeSlot {
     const { runtimes, spec, clock } = this.#options;
     const requestedAtMs = clock.monotonicMs();
     await this.#discarded;
-    const process = await runtimes.create(spec, listener, this.#volume);
+    const process = await runtimes.create(spec, listener, this.#volume, () => generation === this.#generation);
     this.#adopt(process);
     // Given up while it was made: whoever did that removes it.
     if (generation !== this.#generation) return;
