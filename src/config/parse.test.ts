@@ -34,6 +34,8 @@ test("a flag wins over a variable, and an empty variable counts as absent", () =
 test("names flags and variables after the setting", () => {
   assert.equal(flagOf("dataDir"), "--data-dir");
   assert.equal(variableOf("dataDir"), "HEARTH_DATA_DIR");
+  assert.equal(flagOf("workerMemoryMiB"), "--worker-memory-mib");
+  assert.equal(variableOf("workerMemoryMiB"), "HEARTH_WORKER_MEMORY_MIB");
 });
 
 test("reports every error at once, with the legal range", () => {
