@@ -23,6 +23,7 @@ exec 6>&2 2>/dev/null
 
 # A signal can come when the command runs and the shell does not know its number yet: it is kept until then.
 hand_on() {
+  _interrupted=yes
   if [ -n "$_command" ]; then kill "-$1" "$_command"; else _early="$_early $1"; fi
 }
 trap 'hand_on TERM' TERM
@@ -46,11 +47,15 @@ read -r _ || exit 1
 "$@" </dev/null 2>&6 4>&- 5>&- 6>&- &
 _command=$!
 for _signal in $_early; do kill "-$_signal" "$_command"; done
-# A signal interrupts the wait; what has ended is waited for once, and is then no process any more.
+# A signal interrupts the wait, whose status then is the signal's. When it came just as the command had ended, the next wait
+# does not know the command any more (127), and the status before was the command's own.
+_status=
 while :; do
+  _interrupted=
   wait "$_command"
-  _status=$?
-  kill -0 "$_command" || break
+  _waited=$?
+  [ -n "$_status" ] && [ "$_waited" -eq 127 ] || _status=$_waited
+  [ -n "$_interrupted" ] || break
 done
 trap '' TERM USR2
 _command=
