@@ -7,7 +7,7 @@
  * in the middle is taken up soon, however long the function may run.
  */
 import type { Clock, Timer } from "../core/clock.ts";
-import { UnavailableError } from "../core/errors.ts";
+import { isClosing } from "../core/errors.ts";
 import type { Queue, QueueMessage } from "../engine/contract.ts";
 import { QueueRemovedError } from "../engine/errors.ts";
 import type { Processed } from "./event-processor.ts";
@@ -249,8 +249,4 @@ export class EventPoller {
     if (error instanceof QueueRemovedError || isClosing(error)) return;
     this.#options.onWarning(`events: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   }
-}
-
-function isClosing(error: unknown): boolean {
-  return error instanceof UnavailableError && error.reason === "closing";
 }

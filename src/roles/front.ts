@@ -65,7 +65,7 @@ import { instanceOf, type Instance } from "./instance.ts";
 import { autoScalingService, cloudwatchService, iamService, sqsService } from "./lazy-services.ts";
 import { addressOf, closed, listen, listenInternal } from "./listening.ts";
 import { becomeFrontUser, blockingDirectory, giveToFront } from "./privileges.ts";
-import { report, runRole } from "./role.ts";
+import { report, reportError, runRole } from "./role.ts";
 import { openAfterFormer } from "./succession.ts";
 import { WorkerLink } from "./worker-link.ts";
 
@@ -115,7 +115,7 @@ async function startFront(
     engine,
     clock,
     newId: randomUUID,
-    onError: (error) => report(`queues: ${error instanceof Error ? error.stack : String(error)}`),
+    onError: (error) => reportError("queues", error),
   });
   const profiles = new SigningProfiles(signingProfilesOf(config));
   for (const problem of await profiles.problems()) report(`signing profiles: ${problem}`);
@@ -176,7 +176,7 @@ async function startFront(
     metrics: trackedMetrics({ metrics, clock }),
     clock,
     newId: randomUUID,
-    onError: (error) => report(`auto scaling: ${error instanceof Error ? error.stack : String(error)}`),
+    onError: (error) => reportError("auto scaling", error),
   });
   const auth = authPolicyOf(config);
   const iam = new Iam({ records: engine.records, clock, random: randomBytes });
@@ -246,9 +246,7 @@ async function startFront(
     environment: (id) => dataPlane.environment(id),
     clock,
     onError: (error, { requestId, service, operation }) =>
-      report(
-        `${service} ${operation ?? ""} (${requestId}) failed: ${error instanceof Error ? error.stack : String(error)}`,
-      ),
+      reportError(`${service} ${operation ?? ""} (${requestId}) failed`, error),
     internalRoutes: (request, response) => void internalRoutes(request, response),
   });
 

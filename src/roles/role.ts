@@ -24,6 +24,10 @@ export function report(text: string): void {
   process.stderr.write(`hearth: ${text}\n`);
 }
 
+export function reportError(what: string, error: unknown): void {
+  report(`${what}: ${error instanceof Error ? error.stack : String(error)}`);
+}
+
 /**
  * Runs a role until the supervisor ends it. `start` returns how to stop; what it throws is told to the supervisor in
  * words. A supervisor that is gone (even by `kill -9`) ends its roles, soon.

@@ -9,6 +9,7 @@ import { Socket } from "node:net";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { Gate } from "../../core/gate.ts";
 import { sendKill } from "../cgroup/files.ts";
 import { unifiedOfHybrid } from "../cgroup/open.ts";
 import { inMountNamespace, mountsWithout, visitMounts } from "../linux/namespaces.ts";
@@ -47,8 +48,7 @@ export class OciRuntime {
   readonly #reaper: Reaper;
   /** For crun on a hybrid host: a mount namespace without the unified hierarchy, which crun 1.8 would refuse. */
   readonly #mountNamespace: number | undefined;
-  readonly #queue: (() => void)[] = [];
-  #creates = 0;
+  readonly #creates = new Gate(createsAtOnceMax);
 
   /** `stateDirectory` is the runtime's own. */
   constructor(name: OciRuntimeName, stateDirectory: string, reaper: Reaper) {
@@ -64,16 +64,8 @@ export class OciRuntime {
    * Makes the sandbox. Its init waits for `start`, but for runsc's, which runs at once. Returns the pid of the init, of
    * gVisor's kernel for runsc. The runtime sees the mounts of the process `holderPid`, if given. First come, first served.
    */
-  async create(order: CreateOrder, holderPid?: number): Promise<number> {
-    if (this.#creates === createsAtOnceMax) await new Promise<void>((resolve) => this.#queue.push(resolve));
-    else this.#creates++;
-    try {
-      return await this.#create(order, holderPid);
-    } finally {
-      const next = this.#queue.shift();
-      if (next === undefined) this.#creates--;
-      else next();
-    }
+  create(order: CreateOrder, holderPid?: number): Promise<number> {
+    return this.#creates.run(() => this.#create(order, holderPid));
   }
 
   async #create({ id, bundleDirectory, input, outputs }: CreateOrder, holderPid?: number): Promise<number> {

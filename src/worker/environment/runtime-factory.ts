@@ -7,7 +7,7 @@ import { availableParallelism } from "node:os";
 
 import type { Clock } from "../../core/clock.ts";
 import { ApiError, UnavailableError } from "../../core/errors.ts";
-import { FairGate } from "../../core/fair-gate.ts";
+import { Gate } from "../../core/gate.ts";
 import type { RuntimePack } from "../../runtimes/contract.ts";
 import type { Mount, SandboxDriver, TmpVolume } from "../../sandbox/contract.ts";
 import type { EnvironmentSpec } from "../contract.ts";
@@ -64,7 +64,7 @@ const telemetryBytesMax = 134_217_728;
 export class RuntimeFactory {
   readonly #options: RuntimeFactoryOptions;
   readonly #shared = { budget: new ByteBudget(telemetryBytesMax), newId: () => randomUUID() };
-  readonly #creates = new FairGate(createsAtOnceMax);
+  readonly #creates = new Gate(createsAtOnceMax);
   #made = 0;
 
   constructor(options: RuntimeFactoryOptions) {
@@ -95,10 +95,10 @@ export class RuntimeFactory {
     volume: TmpVolume | undefined,
     isWanted: () => boolean,
   ): Promise<RuntimeProcess> {
-    return this.#creates.run(spec.functionArn, () => {
+    return this.#creates.run(() => {
       if (isWanted()) return this.#create(spec, listener, volume);
       return Promise.reject(new UnavailableError("closing", `environment ${spec.id} was given up`));
-    });
+    }, spec.functionArn);
   }
 
   async #create(
