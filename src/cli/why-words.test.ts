@@ -28,7 +28,7 @@ function insight(verdict: Verdict, over: Partial<FunctionInsight> = {}): Functio
       requests: { left: 0, perSecond: 50 },
       scaling: { name: "current", left: 0, max: 1000 },
     },
-    pool: { runtime: "nodejs24.x", memoryMiB: 128, ready: 3, target: 3, booting: 0 },
+    pool: { runtime: "nodejs24.x", memoryMiB: 128, ready: 3, target: 3, booting: 0, memoryBytes: 0 },
     decisions: [],
     ...over,
   };

@@ -66,7 +66,7 @@ export interface KeepAliveInsight extends KeepAliveView {
 }
 
 /** The pool of booted runtimes that the function starts from; of all workers together. */
-export type PoolInsight = Pick<PoolInfo, "runtime" | "memoryMiB" | "ready" | "target" | "booting">;
+export type PoolInsight = Pick<PoolInfo, "runtime" | "memoryMiB" | "ready" | "target" | "booting" | "memoryBytes">;
 
 export interface FunctionInsight {
   readonly nowMs: number;

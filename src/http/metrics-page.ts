@@ -7,6 +7,7 @@ import { prometheusText, type Family, type Labels, type Sample } from "../meteri
 import type { EnvironmentInfo, PoolInfo } from "../worker/contract.ts";
 
 const microsecondsPerSecond = 1_000_000;
+const millisecondsPerSecond = 1000;
 
 export interface MetricsPageInput {
   readonly sets: Iterable<MetricSet>;
@@ -57,13 +58,22 @@ function poolFamilies(pools: readonly PoolInfo[]): Family[] {
   const sandboxes = new Sums();
   const wanted = new Sums();
   const takes = new Sums();
-  for (const { runtime, memoryMiB, target, ready, booting, hits, misses } of pools) {
+  const memory = new Sums();
+  const memoryTime = new Sums();
+  const boots = new Sums();
+  const bootTime = new Sums();
+  for (const pool of pools) {
+    const { runtime, memoryMiB, target, ready, booting, hits, misses } = pool;
     const labels = { runtime, memory_mib: String(memoryMiB) };
     sandboxes.add({ ...labels, state: "ready" }, ready);
     sandboxes.add({ ...labels, state: "booting" }, booting);
     wanted.add(labels, target);
     takes.add({ ...labels, result: "hit" }, hits);
     takes.add({ ...labels, result: "miss" }, misses);
+    memory.add(labels, pool.memoryBytes);
+    memoryTime.add(labels, pool.memoryByteSeconds);
+    boots.add(labels, pool.boots);
+    bootTime.add(labels, pool.bootMs / millisecondsPerSecond);
   }
   return [
     { name: "hearth_pool_sandboxes", help: "Sandboxes of the pools.", type: "gauge", samples: sandboxes.samples() },
@@ -78,6 +88,30 @@ function poolFamilies(pools: readonly PoolInfo[]): Family[] {
       help: "Starts of environments that found a sandbox in their pool, or did not; since the worker's start.",
       type: "counter",
       samples: takes.samples(),
+    },
+    {
+      name: "hearth_pool_memory_bytes",
+      help: "Memory that the ready sandboxes of the pools use.",
+      type: "gauge",
+      samples: memory.samples(),
+    },
+    {
+      name: "hearth_pool_memory_byte_seconds_total",
+      help: "Memory that sandboxes of the pools used times how long they waited: the price of the pools; since the worker's start.",
+      type: "counter",
+      samples: memoryTime.samples(),
+    },
+    {
+      name: "hearth_pool_boots_total",
+      help: "Boots of sandboxes for the pools, failed ones included; since the worker's start.",
+      type: "counter",
+      samples: boots.samples(),
+    },
+    {
+      name: "hearth_pool_boot_seconds_total",
+      help: "Time that these boots took; since the worker's start.",
+      type: "counter",
+      samples: bootTime.samples(),
     },
   ];
 }

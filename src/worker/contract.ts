@@ -163,6 +163,13 @@ export interface PoolInfo {
   readonly booting: number;
   readonly hits: number;
   readonly misses: number;
+  /** What those that are ready really use. */
+  readonly memoryBytes: number;
+  /** That memory times how long they waited, of all so far. */
+  readonly memoryByteSeconds: number;
+  /** Boots that ended, failed ones too, and how long they took together: from the order for a sandbox until it was ready. */
+  readonly boots: number;
+  readonly bootMs: number;
 }
 
 export interface WorkerInfo {

@@ -178,6 +178,10 @@ export class FakeWorker implements Worker {
         booting: 0,
         hits: this.starts.length,
         misses: 0,
+        memoryBytes: 0,
+        memoryByteSeconds: 0,
+        boots: target,
+        bootMs: 0,
       })),
     );
   }

@@ -2,6 +2,7 @@
 import type { EnvironmentInfo, PoolInfo } from "../../worker/contract.ts";
 import { callHearth, type Connection } from "../endpoint.ts";
 import { formatAge, formatMiB, table, type Output } from "../output.ts";
+import { durationText } from "../times.ts";
 
 /** What `/_hearth/environments` answers. */
 export interface EnvironmentsAnswer {
@@ -45,6 +46,10 @@ function poolTable(pools: readonly PoolInfo[]): string {
       { title: "BOOTING", value: (row) => row.booting, align: "right" },
       { title: "HITS", value: (row) => row.hits, align: "right" },
       { title: "MISSES", value: (row) => row.misses, align: "right" },
+      { title: "USES", value: (row) => formatMiB(row.memoryBytes), align: "right" },
+      { title: "MEMORY-TIME", value: (row) => `${formatMiB(row.memoryByteSeconds)} s`, align: "right" },
+      { title: "BOOTS", value: (row) => row.boots, align: "right" },
+      { title: "BOOT TIME", value: (row) => durationText(row.bootMs), align: "right" },
     ],
     pools,
   );

@@ -2,7 +2,7 @@
 import type { WhyOutcome } from "../../data-plane/data-plane.ts";
 import type { FunctionInsight } from "../../data-plane/insight.ts";
 import { callHearth, type Connection } from "../endpoint.ts";
-import { paint, table, type Output } from "../output.ts";
+import { formatMiB, paint, table, type Output } from "../output.ts";
 import { decisionText, verdictText } from "../why-words.ts";
 import { durationText, timeText } from "../times.ts";
 
@@ -57,7 +57,7 @@ function factsOf(insight: FunctionInsight): (readonly [name: string, text: strin
       "pool",
       pool === undefined
         ? "not used: the function starts from nothing"
-        : `${pool.runtime}, ${pool.memoryMiB} MB: ${pool.ready} of ${pool.target} ready, ${pool.booting} booting`,
+        : `${pool.runtime}, ${pool.memoryMiB} MB: ${pool.ready} of ${pool.target} ready, ${pool.booting} booting, ${formatMiB(pool.memoryBytes)} in use`,
     ],
   ];
 }

@@ -64,12 +64,13 @@ export class PoolKeeper {
     const poolClass = poolClassOf(configuration, this.#resolveRuntime);
     if (poolClass === undefined) return undefined;
     const { runtime, memoryMiB } = poolClass;
-    const sum = { runtime: runtime.identifier, memoryMiB, ready: 0, target: 0, booting: 0 };
+    const sum = { runtime: runtime.identifier, memoryMiB, ready: 0, target: 0, booting: 0, memoryBytes: 0 };
     for (const pool of pools) {
       if (pool.runtime !== runtime.identifier || pool.memoryMiB !== memoryMiB) continue;
       sum.ready += pool.ready;
       sum.target += pool.target;
       sum.booting += pool.booting;
+      sum.memoryBytes += pool.memoryBytes;
     }
     return sum;
   }

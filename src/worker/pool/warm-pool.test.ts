@@ -218,6 +218,30 @@ test("targets can fall: what is too much is removed", async () => {
   await until(() => h.driver.living.length === 0);
 });
 
+test("what the pool costs is told: memory in use, how long it was held, how many boots there were and what they took", async () => {
+  const bootMs = 40;
+  const processes: FakeProcess[] = [];
+  await using h = harness(async (process) => {
+    processes.push(process);
+    process.setUsage({ memoryBytes: 10_000_000 });
+    h.clock.advance(bootMs);
+    await echoRuntime(process);
+  });
+  await fill(h, 1);
+  const booted = await poolOf(h);
+  processes[0]?.setUsage({ memoryBytes: 8_000_000 });
+  h.clock.advance(settleMs);
+  h.clock.advance(2000);
+  const waiting = await poolOf(h);
+  await h.worker.createEnvironment(testSpec());
+  const taken = await poolOf(h);
+
+  assert.deepEqual([booted?.memoryBytes, booted?.boots, booted?.bootMs], [10_000_000, 1, bootMs]);
+  assert.equal(waiting?.memoryBytes, 8_000_000);
+  assert.equal(waiting?.memoryByteSeconds, 10_000_000 + 2 * 8_000_000);
+  assert.deepEqual([taken?.memoryBytes, taken?.memoryByteSeconds], [0, waiting?.memoryByteSeconds]);
+});
+
 test("no boot is begun while a function waits for a sandbox of its own", async () => {
   const made = Promise.withResolvers<void>();
   const order: string[] = [];

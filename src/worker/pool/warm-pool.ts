@@ -9,6 +9,7 @@ import type { Clock, Timer } from "../../core/clock.ts";
 import type { RuntimePack } from "../../runtimes/contract.ts";
 import type { PoolInfo, PoolTarget } from "../contract.ts";
 import type { ProcessListener, RuntimeProcess } from "../environment/runtime-process.ts";
+import { PoolCost } from "./pool-cost.ts";
 
 /** A boot that has not reached its long poll by then has failed. */
 export const bootTimeoutMs = 20_000;
@@ -39,6 +40,7 @@ interface PoolClass {
   target: number;
   readonly ready: RuntimeProcess[];
   readonly freezeTimers: Map<RuntimeProcess, Timer>;
+  readonly cost: PoolCost<RuntimeProcess>;
   booting: number;
   hits: number;
   misses: number;
@@ -85,6 +87,7 @@ export class WarmPool {
       entry.freezeTimers.get(process)?.cancel();
       entry.freezeTimers.delete(process);
       process.thaw();
+      entry.cost.releases(process);
       this.#refillTimer ??= this.#options.clock.after(refillDelayMs, () => {
         this.#refillTimer = undefined;
         this.#refill();
@@ -122,7 +125,7 @@ export class WarmPool {
   }
 
   info(): PoolInfo[] {
-    return [...this.#classes.values()].map(({ runtime, memoryMiB, target, ready, booting, hits, misses }) => ({
+    return Array.from(this.#classes.values(), ({ runtime, memoryMiB, target, ready, booting, hits, misses, cost }) => ({
       runtime: runtime.identifier,
       memoryMiB,
       target,
@@ -130,6 +133,7 @@ export class WarmPool {
       booting,
       hits,
       misses,
+      ...cost.info(),
     }));
   }
 
@@ -154,6 +158,7 @@ export class WarmPool {
       target: 0,
       ready: [],
       freezeTimers: new Map(),
+      cost: new PoolCost(this.#options.clock),
       booting: 0,
       hits: 0,
       misses: 0,
@@ -197,6 +202,7 @@ export class WarmPool {
   async #boot(entry: PoolClass): Promise<void> {
     entry.booting += 1;
     const { clock, create } = this.#options;
+    const sinceMs = clock.monotonicMs();
     const booted = Promise.withResolvers<void>();
     let process: RuntimeProcess | undefined;
     const timer = clock.after(bootTimeoutMs, () => booted.reject(new Error(`not ready after ${bootTimeoutMs} ms`)));
@@ -228,6 +234,7 @@ export class WarmPool {
     } finally {
       timer.cancel();
       entry.booting -= 1;
+      entry.cost.booted(sinceMs);
     }
   }
 
@@ -238,11 +245,13 @@ export class WarmPool {
       return;
     }
     entry.ready.push(process);
+    entry.cost.holds(process);
     entry.freezeTimers.set(
       process,
       this.#options.clock.after(settleMs, () => {
         entry.freezeTimers.delete(process);
         process.freeze();
+        entry.cost.holds(process);
       }),
     );
   }
@@ -274,6 +283,7 @@ export class WarmPool {
   #remove(entry: PoolClass, process: RuntimeProcess): void {
     entry.freezeTimers.get(process)?.cancel();
     entry.freezeTimers.delete(process);
+    entry.cost.releases(process);
     const removal = process
       .destroy({ keepTmp: false })
       .catch((error: unknown) => this.#options.report(`a pooled sandbox was not removed: ${String(error)}`))
