@@ -9,6 +9,7 @@
  */
 import type { Clock } from "../core/clock.ts";
 import type { Scope } from "../core/identity.ts";
+import { changeRecord } from "../engine/change-record.ts";
 import type { Engine } from "../engine/contract.ts";
 import { encodeKey } from "../engine/keys.ts";
 import { LogSweeper } from "./log-sweeper.ts";
@@ -151,13 +152,10 @@ export class LogStore {
   /** Changes a group's settings; false when there is none of that name. */
   async updateGroup(scope: Scope, name: string, change: (record: GroupRecord) => GroupRecord): Promise<boolean> {
     await this.#settled();
-    const key = groupKey(scope, name);
-    for (;;) {
-      const entry = await this.#engine.records.get<GroupRecord>(key);
-      if (entry === undefined) return false;
-      const outcome = await this.#engine.records.put(key, change(entry.value), entry.revision);
-      if (outcome.written) return true;
-    }
+    const changed = await changeRecord(this.#engine.records, groupKey(scope, name), (record: GroupRecord | undefined) =>
+      record === undefined ? undefined : change(record),
+    );
+    return changed !== undefined;
   }
 
   /** With all its streams and events. An environment that writes to it afterwards makes it anew. */

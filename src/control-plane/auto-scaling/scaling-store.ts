@@ -2,9 +2,9 @@
  * The records of auto scaling, and all of them in memory, kept current by watches. Every write is a compare-and-set; a
  * writer finds what it wrote in memory as soon as its write is done.
  */
-import { UnavailableError } from "../../core/errors.ts";
 import type { Scope } from "../../core/identity.ts";
-import type { Key, RecordChange, Records, Watch } from "../../engine/contract.ts";
+import { changeRecord } from "../../engine/change-record.ts";
+import type { RecordChange, Records, Watch } from "../../engine/contract.ts";
 import {
   actionKind,
   partKey,
@@ -16,9 +16,6 @@ import {
   type ScalingPolicyRecord,
   type ScheduledActionRecord,
 } from "./scaling-records.ts";
-
-/** Writers that may overtake one change before it gives up; each round some writer has succeeded. */
-const attemptsMax = 50;
 
 /** A target with what belongs to it. */
 export interface ScalableTarget {
@@ -89,7 +86,7 @@ export class ScalingStore {
     resource: ScalableResource,
     change: (record: ScalableTargetRecord | undefined) => T,
   ): Promise<T> {
-    return this.#change(resourceKey(targetKind, resource), change);
+    return changeRecord(this.#records, resourceKey(targetKind, resource), change);
   }
 
   async changePolicy(
@@ -97,7 +94,7 @@ export class ScalingStore {
     name: string,
     change: (record: ScalingPolicyRecord | undefined) => ScalingPolicyRecord | undefined,
   ): Promise<ScalingPolicyRecord | undefined> {
-    return this.#change(partKey(policyKind, resource, name), change);
+    return changeRecord(this.#records, partKey(policyKind, resource, name), change);
   }
 
   async changeAction<T extends ScheduledActionRecord | undefined>(
@@ -105,21 +102,7 @@ export class ScalingStore {
     name: string,
     change: (record: ScheduledActionRecord | undefined) => T,
   ): Promise<T> {
-    return this.#change(partKey(actionKind, resource, name), change);
-  }
-
-  async #change<R, T extends R | undefined>(key: Key, change: (record: R | undefined) => T): Promise<T> {
-    for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      const entry = await this.#records.get<R>(key);
-      const changed = change(entry?.value);
-      if (changed === entry?.value) return changed;
-      const outcome =
-        changed === undefined
-          ? await this.#records.delete(key, entry?.revision)
-          : await this.#records.put(key, changed, entry?.revision ?? "absent");
-      if (outcome.written) return changed;
-    }
-    throw new UnavailableError("busy", `${key.join("/")} is being changed by too many clients at once`);
+    return changeRecord(this.#records, partKey(actionKind, resource, name), change);
   }
 
   #take(change: RecordChange<unknown>, take: (known: Known, name: string) => void): void {

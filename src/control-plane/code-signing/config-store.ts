@@ -1,13 +1,10 @@
 /** Code signing configurations in the engine. Every write is a compare-and-set. */
-import { UnavailableError } from "../../core/errors.ts";
 import { invariant } from "../../core/invariant.ts";
 import type { Scope } from "../../core/identity.ts";
+import { changeRecord } from "../../engine/change-record.ts";
 import type { Key, Records } from "../../engine/contract.ts";
 import { configIdOf, type CodeSigningConfigRecord } from "./config-record.ts";
 import { configNotFound } from "./refusals.ts";
-
-/** Writers that may overtake one change before it gives up; each round some writer has succeeded. */
-const attemptsMax = 50;
 
 export class ConfigStore {
   readonly #records: Records;
@@ -34,19 +31,10 @@ export class ConfigStore {
   ): Promise<T> {
     const id = configIdOf(arn, scope);
     if (id === undefined) throw configNotFound(arn);
-    const key = keyOf(scope, id);
-    for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      const entry = await this.#records.get<CodeSigningConfigRecord>(key);
-      if (entry === undefined) throw configNotFound(arn);
-      const changed = change(entry.value);
-      if (changed === entry.value) return changed;
-      const outcome =
-        changed === undefined
-          ? await this.#records.delete(key, entry.revision)
-          : await this.#records.put(key, changed, entry.revision);
-      if (outcome.written) return changed;
-    }
-    throw new UnavailableError("busy", `${arn} is being changed by too many clients at once`);
+    return changeRecord(this.#records, keyOf(scope, id), (record: CodeSigningConfigRecord | undefined) => {
+      if (record === undefined) throw configNotFound(arn);
+      return change(record);
+    });
   }
 
   /** In the order of ids, after `after`. */

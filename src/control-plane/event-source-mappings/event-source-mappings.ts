@@ -246,10 +246,10 @@ export class EventSourceMappings implements TaggedResources {
   }
 }
 
-function settled(record: EventSourceMappingRecord): EventSourceMappingRecord | "gone" {
+function settled(record: EventSourceMappingRecord): EventSourceMappingRecord | undefined {
   const state = settledState(record.state, record.enabled);
   if (state === record.state) return record;
-  return state === "gone" ? state : { ...record, state };
+  return state === "gone" ? undefined : { ...record, state };
 }
 
 function changed(

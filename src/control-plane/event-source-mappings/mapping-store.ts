@@ -1,11 +1,10 @@
 /** Mapping records in the engine. Every write is a compare-and-set. */
-import { ApiError, UnavailableError } from "../../core/errors.ts";
+import { ApiError } from "../../core/errors.ts";
 import type { Scope } from "../../core/identity.ts";
+import { changeRecord } from "../../engine/change-record.ts";
 import type { Records } from "../../engine/contract.ts";
 import { mappingKey, mappingsOf, mappingsPrefix, type EventSourceMappingRecord } from "./mapping-record.ts";
 
-/** Writers that may overtake one change before it gives up; each round some writer has succeeded. */
-const attemptsMax = 50;
 /** Records read at once when all are wanted. */
 const pageMax = 500;
 
@@ -29,28 +28,19 @@ export class MappingStore {
   }
 
   /**
-   * Writes what `change` makes of the mapping, "gone" removes it, and returns what is there now. `change` may run several
-   * times and may throw; when it returns the record itself, nothing is written. Throws ResourceNotFoundException.
+   * Writes what `change` makes of the mapping, undefined removes it, and returns what is there now. `change` may run
+   * several times and may throw; when it returns the record itself, nothing is written. Throws ResourceNotFoundException.
    */
-  async modify<T extends EventSourceMappingRecord | "gone">(
+  async modify<T extends EventSourceMappingRecord | undefined>(
     scope: Scope,
     uuid: string,
     change: (record: EventSourceMappingRecord) => T,
   ): Promise<T> {
     if (!idPattern.test(uuid)) throw mappingNotFound();
-    const key = mappingKey(scope, uuid);
-    for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      const entry = await this.#records.get<EventSourceMappingRecord>(key);
-      if (entry === undefined) throw mappingNotFound();
-      const changed = change(entry.value);
-      if (changed === entry.value) return changed;
-      const outcome =
-        changed === "gone"
-          ? await this.#records.delete(key, entry.revision)
-          : await this.#records.put(key, changed, entry.revision);
-      if (outcome.written) return changed;
-    }
-    throw new UnavailableError("busy", `event source mapping ${uuid} is being changed by too many clients at once`);
+    return changeRecord(this.#records, mappingKey(scope, uuid), (record: EventSourceMappingRecord | undefined) => {
+      if (record === undefined) throw mappingNotFound();
+      return change(record);
+    });
   }
 
   /** Of one account and region, or of all, in the order of their ids, after `after`. */

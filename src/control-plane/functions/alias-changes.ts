@@ -5,7 +5,6 @@
  * the function's record, which has room for one at a time.
  * https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html
  */
-import { UnavailableError } from "../../core/errors.ts";
 import {
   latestVersion,
   type AliasIntent,
@@ -13,6 +12,7 @@ import {
   type FunctionConfiguration,
 } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
+import { retryOvertaken } from "../../engine/change-record.ts";
 import type { FunctionParts } from "./function-parts.ts";
 import type { FunctionStore } from "./function-store.ts";
 import type { Intents } from "./intents.ts";
@@ -20,8 +20,6 @@ import { aliasExists, aliasNotFound, functionNotFound, invalidRouting, revisionM
 
 /** Versions beside the first that an alias may point to. */
 const additionalVersionsMax = 1;
-/** Other changes of the function that may come first; each of them is one that was done. */
-const attemptsMax = 50;
 
 export type NewAlias = Omit<AliasRecord, "revisionId">;
 
@@ -79,7 +77,7 @@ export class AliasChanges {
     alias: string,
     change: (current: AliasRecord | undefined) => AliasRecord,
   ): Promise<AliasRecord> {
-    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    return retryOvertaken(`alias ${alias} of ${name}`, async () => {
       const before = await this.#aliases.find(scope, name, alias);
       const changed = change(before);
       await this.#requireRouting(scope, name, changed);
@@ -94,11 +92,10 @@ export class AliasChanges {
         return isOurs ? { ...current, intent } : current;
       });
       const problem = await this.#intents.settle(record);
-      if (!isOurs || problem?.kind === "replaced") continue;
+      if (!isOurs || problem?.kind === "replaced") return undefined;
       if (problem?.kind === "missing-version") throw functionNotFound(scope, name, problem.version);
       return changed;
-    }
-    throw new UnavailableError("busy", `alias ${alias} of ${name} is being changed by too many clients at once`);
+    });
   }
 
   /** Throws AWS's refusal when the versions do not go together. */

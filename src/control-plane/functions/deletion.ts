@@ -4,7 +4,7 @@
  */
 import { functionPartKinds, type AliasRecord, type FunctionConfiguration } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
-import { UnavailableError } from "../../core/errors.ts";
+import { retryOvertaken } from "../../engine/change-record.ts";
 import type { Records } from "../../engine/contract.ts";
 import type { FunctionParts } from "./function-parts.ts";
 import type { FunctionStore } from "./function-store.ts";
@@ -13,8 +13,6 @@ import { functionNotFound, versionHasAliases } from "./refusals.ts";
 
 /** Parts removed at once. */
 const pageMax = 100;
-/** Other changes of the function that may come first; each of them is one that was done. */
-const attemptsMax = 50;
 
 export interface DeletionOptions {
   readonly records: Records;
@@ -81,15 +79,14 @@ export class Deletion {
 
   async #removeQualifier(scope: Scope, name: string, qualifier: string): Promise<readonly string[]> {
     const id = this.#newId();
-    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    return retryOvertaken(`function ${name}`, async () => {
       const record = await this.#store.modify(scope, name, (current) => {
         if (current.intent !== undefined) return current;
         return { ...current, intent: { kind: "remove", id, qualifier } };
       });
       const problem = await this.#intents.settle(record);
-      if (record.intent?.kind !== "remove" || record.intent.id !== id) continue;
+      if (record.intent?.kind !== "remove" || record.intent.id !== id) return undefined;
       return problem?.kind === "referenced" ? problem.aliases : [];
-    }
-    throw new UnavailableError("busy", `function ${name} is being changed by too many clients at once`);
+    });
   }
 }

@@ -2,7 +2,7 @@
  * What belongs to a function besides its own record, such as its aliases, by qualifier: one record each, every write a
  * compare-and-set. A part is only written while its function is there, and goes with it.
  */
-import { UnavailableError } from "../../core/errors.ts";
+import type { ApiError } from "../../core/errors.ts";
 import {
   functionKey,
   functionPartKey,
@@ -10,11 +10,10 @@ import {
   type FunctionRecord,
 } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
+import { changeEntry } from "../../engine/change-record.ts";
 import type { Key, RecordEntry, Records } from "../../engine/contract.ts";
 import { functionNotFound } from "./refusals.ts";
 
-/** Writers that may overtake one change before it gives up; each round some writer has succeeded. */
-const attemptsMax = 50;
 /** Records read at once when all are wanted. */
 const pageMax = 500;
 
@@ -43,25 +42,13 @@ export class FunctionParts<T> {
     change: (current: T | undefined) => T | undefined,
   ): Promise<T | undefined> {
     const key = functionPartKey(this.#kind, scope, name, qualifier);
-    for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      const entry = await this.#records.get<T>(key);
-      const changed = change(entry?.value);
-      if (changed === entry?.value) return changed;
-      const outcome =
-        changed === undefined
-          ? await this.#records.delete(key, entry?.revision)
-          : await this.#records.put(key, changed, entry?.revision ?? "absent");
-      if (!outcome.written) continue;
-      if (changed !== undefined) {
-        const { revision } = outcome;
-        // Who removes parts finds what was changed meanwhile, but not what was made after he had looked.
-        const undo = async (): Promise<unknown> =>
-          entry === undefined ? this.#records.delete(key, revision) : undefined;
-        await this.#requireOwner(scope, name, qualifier, undo);
-      }
-      return changed;
-    }
-    throw new UnavailableError("busy", `${this.#kind} of ${name} is being changed by too many clients at once`);
+    const { before, after, revision } = await changeEntry(this.#records, key, change);
+    if (after === undefined || revision === undefined) return after;
+    const refusal = await this.#refusalFor(scope, name, qualifier);
+    if (refusal === undefined) return after;
+    // Who removes parts finds what was changed meanwhile, but not what was made after he had looked.
+    if (before === undefined) await this.#records.delete(key, revision);
+    throw refusal;
   }
 
   /** Of one function, in the order of versions, then of names, after `after`. */
@@ -101,12 +88,10 @@ export class FunctionParts<T> {
   }
 
   /** What was written while its function, or what it belongs to, was being removed must not stay behind. */
-  async #requireOwner(scope: Scope, name: string, qualifier: string, undo: () => Promise<unknown>): Promise<void> {
+  async #refusalFor(scope: Scope, name: string, qualifier: string): Promise<ApiError | undefined> {
     const owner = (await this.#records.get<FunctionRecord>(functionKey(scope, name)))?.value;
     const isGone = owner === undefined || owner.deleting === true;
     const isGoing = owner?.intent?.kind === "remove" && owner.intent.qualifier === qualifier;
-    if (!isGone && !isGoing) return;
-    await undo();
-    throw functionNotFound(scope, name, isGone ? undefined : qualifier);
+    return isGone || isGoing ? functionNotFound(scope, name, isGone ? undefined : qualifier) : undefined;
   }
 }

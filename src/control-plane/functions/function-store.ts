@@ -3,14 +3,12 @@
  * the second decides again on what the first wrote. A function that is being deleted is hidden: only `stored` and
  * `create` tell of it.
  */
-import { UnavailableError } from "../../core/errors.ts";
 import { functionKey, functionsOf, functionsPrefix, type FunctionRecord } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
+import { changeRecord } from "../../engine/change-record.ts";
 import type { Records } from "../../engine/contract.ts";
 import { functionExists, functionNotFound } from "./refusals.ts";
 
-/** Writers that may overtake one change before it gives up; each round some writer has succeeded. */
-const attemptsMax = 50;
 /** Records read at once when all are wanted. */
 const pageMax = 500;
 
@@ -53,16 +51,10 @@ export class FunctionStore {
     name: string,
     change: (record: FunctionRecord) => FunctionRecord,
   ): Promise<FunctionRecord> {
-    const key = functionKey(scope, name);
-    for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      const entry = await this.#records.get<FunctionRecord>(key);
-      if (entry === undefined || entry.value.deleting === true) throw functionNotFound(scope, name);
-      const changed = change(entry.value);
-      if (changed === entry.value) return changed;
-      const outcome = await this.#records.put(key, changed, entry.revision);
-      if (outcome.written) return changed;
-    }
-    throw new UnavailableError("busy", `function ${name} is being changed by too many clients at once`);
+    return changeRecord(this.#records, functionKey(scope, name), (record: FunctionRecord | undefined) => {
+      if (record === undefined || record.deleting === true) throw functionNotFound(scope, name);
+      return change(record);
+    });
   }
 
   /** Removes the record of a function whose deletion has begun; does nothing when it is gone or there is a new one. */

@@ -22,6 +22,7 @@ import {
 } from "../../core/function-record.ts";
 import { unreachable } from "../../core/invariant.ts";
 import type { Scope } from "../../core/identity.ts";
+import { changeEntry } from "../../engine/change-record.ts";
 import type { Key, Records, Revision } from "../../engine/contract.ts";
 import type { FunctionParts } from "./function-parts.ts";
 import type { FunctionStore } from "./function-store.ts";
@@ -163,14 +164,13 @@ export class Intents {
     intent: FunctionIntent,
     finish: (done: FunctionRecord) => FunctionRecord = (done) => done,
   ): Promise<boolean> {
-    const key = functionKey(scope, name);
-    for (;;) {
-      const entry = await this.#records.get<FunctionRecord>(key);
+    const cleared = (record: FunctionRecord | undefined): FunctionRecord | undefined => {
       // The record of a function that is being deleted is not changed any more.
-      if (entry === undefined || entry.value.deleting === true || !isIntended(entry.value, intent)) return false;
-      const { intent: _done, ...rest } = entry.value;
-      if ((await this.#records.put(key, finish(rest), entry.revision)).written) return true;
-    }
+      if (record === undefined || record.deleting === true || !isIntended(record, intent)) return record;
+      const { intent: _done, ...rest } = record;
+      return finish(rest);
+    };
+    return (await changeEntry(this.#records, functionKey(scope, name), cleared)).revision !== undefined;
   }
 
   /** False when it was done, or the function is being deleted. */

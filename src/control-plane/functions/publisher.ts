@@ -2,17 +2,14 @@
  * Publishes `$LATEST` as a version, alone or in one step with a change of it. Numbers rise by one and are never used
  * twice; a crash in between neither loses nor repeats a version.
  */
-import { UnavailableError } from "../../core/errors.ts";
 import type { FunctionConfiguration, FunctionRecord } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
+import { retryOvertaken } from "../../engine/change-record.ts";
 import type { FunctionParts } from "./function-parts.ts";
 import type { FunctionStore } from "./function-store.ts";
 import type { Intents } from "./intents.ts";
 import type { Moment } from "./life-cycle.ts";
 import { published, publishedAs, revised } from "./publishing.ts";
-
-/** Other changes of the function that may come first; each of them is one that was done. */
-const attemptsMax = 50;
 
 export interface PublisherOptions {
   readonly store: FunctionStore;
@@ -62,7 +59,7 @@ export class Publisher {
     description?: string,
   ): Promise<Published> {
     let apply = change;
-    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    return retryOvertaken(`function ${name}`, async () => {
       let step: Step = { kind: "busy" };
       const record = await this.#store.modify(scope, name, (current) => {
         const changed = apply(current);
@@ -81,8 +78,8 @@ export class Publisher {
       if (version !== undefined) return { record, version };
       // Changed it is by now; the version that this equals has gone meanwhile.
       if ((step as Step).kind === "unchanged") apply = (current) => current;
-    }
-    throw new UnavailableError("busy", `function ${name} is being changed by too many clients at once`);
+      return undefined;
+    });
   }
 
   async #versionOf(step: Step, record: FunctionRecord): Promise<FunctionConfiguration | undefined> {

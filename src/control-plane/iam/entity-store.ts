@@ -2,12 +2,11 @@
  * Roles, policies and instance profiles in the engine. Every write is a compare-and-set: of two clients that change one
  * entity at once, the second decides again on what the first wrote.
  */
-import { UnavailableError, type ApiError } from "../../core/errors.ts";
-import type { Key, RecordEntry, Records } from "../../engine/contract.ts";
+import type { ApiError } from "../../core/errors.ts";
+import { changeRecord } from "../../engine/change-record.ts";
+import type { Key, Records } from "../../engine/contract.ts";
 import { globalRegion, type Entity, type EntityKind } from "./records.ts";
 
-/** Writers that may overtake one change before it gives up; each round some writer has succeeded. */
-const attemptsMax = 50;
 /** Records read at once when all are wanted. */
 const pageMax = 100;
 
@@ -33,7 +32,7 @@ export class EntityStore<T extends Entity> {
 
   /** Throws when there is none. */
   async get(account: string, name: string): Promise<T> {
-    return (await this.#entry(account, name)).value;
+    return this.#required(await this.find(account, name), name);
   }
 
   /** Throws when the name is taken, in whatever spelling. */
@@ -45,23 +44,17 @@ export class EntityStore<T extends Entity> {
 
   /** `change` may run several times and may throw; when it returns the entity itself, nothing is written. */
   async modify(account: string, name: string, change: (entity: T) => T): Promise<T> {
-    for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      const { key, value, revision } = await this.#entry(account, name);
-      const changed = change(value);
-      if (changed === value) return value;
-      if ((await this.#records.put(key, changed, revision)).written) return changed;
-    }
-    throw tooManyWriters(name);
+    return changeRecord(this.#records, this.#key(account, name), (entity: T | undefined) =>
+      change(this.#required(entity, name)),
+    );
   }
 
   /** `check` sees what is about to go, and may throw. */
   async delete(account: string, name: string, check: (entity: T) => void = () => {}): Promise<void> {
-    for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      const { key, value, revision } = await this.#entry(account, name);
-      check(value);
-      if ((await this.#records.delete(key, revision)).written) return;
-    }
-    throw tooManyWriters(name);
+    await changeRecord(this.#records, this.#key(account, name), (entity: T | undefined) => {
+      check(this.#required(entity, name));
+      return undefined;
+    });
   }
 
   /** All of an account, in the order of their names. */
@@ -77,17 +70,12 @@ export class EntityStore<T extends Entity> {
     }
   }
 
-  async #entry(account: string, name: string): Promise<RecordEntry<T>> {
-    const entry = await this.#records.get<T>(this.#key(account, name));
-    if (entry === undefined) throw this.#texts.notFound(name);
-    return entry;
+  #required(entity: T | undefined, name: string): T {
+    if (entity === undefined) throw this.#texts.notFound(name);
+    return entity;
   }
 
   #key(account: string, name: string): Key {
     return [this.#kind, account, globalRegion, name.toLowerCase()];
   }
-}
-
-function tooManyWriters(name: string): UnavailableError {
-  return new UnavailableError("busy", `${name} is being changed by too many clients at once`);
 }

@@ -1,8 +1,8 @@
 /**
  * Layers and their versions in the engine's records. Every write is a compare-and-set.
  */
-import { UnavailableError } from "../../core/errors.ts";
 import type { Scope } from "../../core/identity.ts";
+import { changeRecord } from "../../engine/change-record.ts";
 import type { Key, Records } from "../../engine/contract.ts";
 import {
   layerKey,
@@ -14,8 +14,6 @@ import {
   type LayerVersionRecord,
 } from "./layer-record.ts";
 
-/** Writers that may overtake one change before it gives up; each round some writer has succeeded. */
-const attemptsMax = 50;
 /** Records read at once when all are wanted. */
 const pageMax = 500;
 /** Versions read at once on the way from the newest to the oldest. */
@@ -30,7 +28,8 @@ export class LayerStore {
 
   /** Gives the layer's next number, for good. */
   async takeVersion(scope: Scope, name: string): Promise<number> {
-    const { lastVersion } = await this.#modify<LayerRecord>(layerKey(scope, name), (layer) => ({
+    const key = layerKey(scope, name);
+    const { lastVersion } = await changeRecord(this.#records, key, (layer: LayerRecord | undefined) => ({
       lastVersion: (layer?.lastVersion ?? 0) + 1,
     }));
     return lastVersion;
@@ -51,7 +50,7 @@ export class LayerStore {
     version: number,
     change: (record: LayerVersionRecord | undefined) => LayerVersionRecord,
   ): Promise<LayerVersionRecord> {
-    return this.#modify(layerVersionKey(scope, name, version), change);
+    return changeRecord(this.#records, layerVersionKey(scope, name, version), change);
   }
 
   /** Deleting what is not there succeeds. */
@@ -102,15 +101,5 @@ export class LayerStore {
       last = page.at(-1)?.key;
       if (page.length < pageMax) return;
     }
-  }
-
-  async #modify<T>(key: Key, change: (current: T | undefined) => T): Promise<T> {
-    for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      const entry = await this.#records.get<T>(key);
-      const changed = change(entry?.value);
-      const outcome = await this.#records.put(key, changed, entry?.revision ?? "absent");
-      if (outcome.written) return changed;
-    }
-    throw new UnavailableError("busy", `${key.join("/")} is being changed by too many clients at once`);
   }
 }

@@ -4,8 +4,8 @@
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/Welcome.html
  */
 import type { Timer } from "../../core/clock.ts";
-import { UnavailableError } from "../../core/errors.ts";
 import type { Scope } from "../../core/identity.ts";
+import { changeRecord } from "../../engine/change-record.ts";
 import type { Records } from "../../engine/contract.ts";
 import type { MessageQueue } from "./message-queue.ts";
 import { MoveTasks } from "./move-tasks.ts";
@@ -47,8 +47,6 @@ export interface QueueServiceOptions extends QueueDirectoryOptions {
 
 export type Tags = Readonly<Record<string, string>>;
 
-/** Writers that may overtake one change before it gives up; each round some writer has succeeded. */
-const attemptsMax = 50;
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html */
 const deletedForMs = 60_000;
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_PurgeQueue.html */
@@ -235,13 +233,10 @@ export class QueueService {
 
   /** `change` may run several times and may throw. */
   async #modify(queue: QueueRef, change: (record: QueueRecord) => QueueRecord): Promise<void> {
-    const key = queueKey(queue);
-    for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      const entry = await this.#records.get<QueueRecord>(key);
-      if (entry === undefined) throw queueNotFound();
-      if ((await this.#records.put(key, change(entry.value), entry.revision)).written) return;
-    }
-    throw new UnavailableError("busy", `queue ${queue.name} is being changed by too many clients at once`);
+    await changeRecord(this.#records, queueKey(queue), (record: QueueRecord | undefined) => {
+      if (record === undefined) throw queueNotFound();
+      return change(record);
+    });
   }
 
   /** Messages of queues that are no more. */
