@@ -54,15 +54,20 @@ test("invocations, execution times and memory of the published files become a tr
   ]);
 });
 
+const memoryTitles = "HashOwner,HashApp,SampleCount,AverageAllocatedMb";
+
 test("what is no trace is refused, naming what is wrong", async (context) => {
   await assert.rejects(readAzureTrace("/nowhere/at/all"), /ENOENT/);
-  await assert.rejects(readAzureTrace(directory(context, { "a.csv": "x,y\n1,2\n" })), /invocations per minute/);
-  await assert.rejects(
-    readAzureTrace(directory(context, { "a.csv": `${titles}\n${row("f", { 3: -1 })}\n` })),
-    /'-1' is no number/,
-  );
-  await assert.rejects(
-    readAzureTrace(directory(context, { "a.csv": `${titles}\n${row("f", { 3: 1 })}\n${row("f", { 2: 1 })}\n` })),
-    /two rows/,
-  );
+  const one = `${titles}\n${row("f", { 3: 1 })}\n`;
+  const broken: readonly (readonly [reason: RegExp, files: Readonly<Record<string, string>>])[] = [
+    [/invocations per minute/, { "a.csv": "x,y\n1,2\n" }],
+    [/'-1' is no number/, { "a.csv": `${titles}\n${row("f", { 3: -1 })}\n` }],
+    [/at most 10000000/, { "a.csv": `${titles}\n${row("f", { 3: 10_000_001 })}\n` }],
+    [/two rows/, { "a.csv": `${one}${row("f", { 2: 1 })}\n` }],
+    [/two rows/, { "a.csv": `${one}${row("f", { 5: 1 })}\n` }],
+    [/line 3 has 7 cells, the titles are 1444/, { "a.csv": `${one}owner,app,g,http,1,2,3\n` }],
+    [/a\.csv has no column HashOwner/, { "a.csv": one.replace("HashOwner", "Owner") }],
+    [/bad value in column AverageAllocatedMb/, { "a.csv": one, "b.csv": `${memoryTitles}\nowner,app,1,\n` }],
+  ];
+  for (const [reason, files] of broken) await assert.rejects(readAzureTrace(directory(context, files)), reason);
 });

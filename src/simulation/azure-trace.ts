@@ -24,14 +24,19 @@ const startMsMin = 50;
 const startMsMax = 30_000;
 /** Files of the public data set have less than 150 MB. */
 const fileBytesMax = 1_073_741_824;
+/** Of one function; all that come within a minute are held in memory. */
+const invocationsPerMinuteMax = 10_000_000;
 
 interface Row {
   readonly cells: readonly string[];
   readonly columns: ReadonlyMap<string, number>;
+  /** Where it stands. */
+  readonly file: string;
 }
 
 interface Counting {
   readonly app: string;
+  lastDay: number;
   readonly minutes: number[];
   readonly counts: number[];
 }
@@ -47,16 +52,23 @@ export async function readAzureTrace(directory: string): Promise<Trace> {
     const titles = (lines.shift() ?? "").replace(/^\uFEFF/, "").split(",");
     const columns = new Map(titles.map((title, index) => [title, index]));
     const rows = function* (): Generator<Row> {
-      for (const line of lines) if (line !== "") yield { cells: line.split(","), columns };
+      for (const [index, line] of lines.entries()) {
+        if (line === "") continue;
+        const cells = line.split(",");
+        if (cells.length < titles.length) {
+          throw new TraceError(`${file}: line ${index + 2} has ${cells.length} cells, the titles are ${titles.length}`);
+        }
+        yield { cells, columns, file: basename(file) };
+      }
     };
     const firstMinute = columns.get("1") ?? columns.get("1_minute");
     if (firstMinute !== undefined) {
-      for (const row of rows()) count(counted, row, firstMinute, days * minutesPerDay, file);
+      for (const row of rows()) count(counted, row, firstMinute, days);
       days++;
     } else if (columns.has("percentile_Average_50")) {
-      for (const row of rows()) durations.set(functionOf(row), durationsIn(row, file));
+      for (const row of rows()) durations.set(functionOf(row), durationsIn(row));
     } else if (columns.has("AverageAllocatedMb")) {
-      for (const row of rows()) memory.set(appOf(row), numberIn(row, "AverageAllocatedMb", file));
+      for (const row of rows()) memory.set(appOf(row), numberIn(row, "AverageAllocatedMb"));
     }
   }
   if (days === 0) throw new TraceError(`${directory}: no file has invocations per minute (columns 1 to 1440)`);
@@ -95,36 +107,39 @@ async function textOf(file: string): Promise<string> {
   }
 }
 
-function count(counted: Map<string, Counting>, row: Row, firstMinute: number, offset: number, file: string): void {
+function count(counted: Map<string, Counting>, row: Row, firstMinute: number, day: number): void {
   const id = functionOf(row);
   let counting = counted.get(id);
+  if (counting?.lastDay === day) throw new TraceError(`${row.file}: function ${id} has two rows`);
+  if (counting !== undefined) counting.lastDay = day;
   for (let minute = 0; minute < minutesPerDay; minute++) {
     const cell = row.cells[firstMinute + minute];
     if (cell === undefined || cell === "0" || cell === "") continue;
     const invocations = Number(cell);
     if (!Number.isSafeInteger(invocations) || invocations < 0) {
-      throw new TraceError(`${basename(file)}: '${cell}' is no number of invocations`);
+      throw new TraceError(`${row.file}: '${cell}' is no number of invocations`);
+    }
+    if (invocations > invocationsPerMinuteMax) {
+      throw new TraceError(
+        `${row.file}: ${cell} invocations in a minute; at most ${invocationsPerMinuteMax} can be read`,
+      );
     }
     if (counting === undefined) {
-      counting = { app: appOf(row), minutes: [], counts: [] };
+      counting = { app: appOf(row), lastDay: day, minutes: [], counts: [] };
       counted.set(id, counting);
     }
-    // The same function twice in one day would break the order of its minutes.
-    if ((counting.minutes.at(-1) ?? -1) >= offset + minute) {
-      throw new TraceError(`${basename(file)}: function ${id} has two rows`);
-    }
-    counting.minutes.push(offset + minute);
+    counting.minutes.push(day * minutesPerDay + minute);
     counting.counts.push(invocations);
   }
 }
 
-function durationsIn(row: Row, file: string): { readonly quantiles: Quantiles; readonly startMs: number } {
+function durationsIn(row: Row): { readonly quantiles: Quantiles; readonly startMs: number } {
   const shares = [0, 0.01, 0.25, 0.5, 0.75, 0.99, 1];
-  const raw = shares.map((share) => numberIn(row, `percentile_Average_${share * 100}`, file));
+  const raw = shares.map((share) => numberIn(row, `percentile_Average_${share * 100}`));
   // Averages of percentiles are not always in order.
   let highest = 0;
   const values = raw.map((value) => (highest = Math.max(highest, value)));
-  const beyondMean = numberIn(row, "Maximum", file) - numberIn(row, "Average", file);
+  const beyondMean = numberIn(row, "Maximum") - numberIn(row, "Average");
   return { quantiles: { shares, values }, startMs: Math.min(startMsMax, Math.max(startMsMin, beyondMean)) };
 }
 
@@ -136,12 +151,17 @@ function functionOf(row: Row): string {
   return `${appOf(row)}/${textIn(row, "HashFunction")}`;
 }
 
-function textIn({ cells, columns }: Row, column: string): string {
-  return cells[columns.get(column) ?? -1] ?? "";
+function textIn({ cells, columns, file }: Row, column: string): string {
+  const index = columns.get(column);
+  if (index === undefined) throw new TraceError(`${file} has no column ${column}`);
+  return cells[index] ?? "";
 }
 
-function numberIn(row: Row, column: string, file: string): number {
-  const value = Number(textIn(row, column));
-  if (!Number.isFinite(value) || value < 0) throw new TraceError(`${basename(file)}: bad value in column ${column}`);
+function numberIn(row: Row, column: string): number {
+  const text = textIn(row, column);
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value) || value < 0) {
+    throw new TraceError(`${row.file}: bad value in column ${column}`);
+  }
   return value;
 }

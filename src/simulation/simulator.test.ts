@@ -110,6 +110,18 @@ test("within a memory budget idle environments make room, and what finds no room
   assert.equal(report.startDelayMs.max, 3200 - 2100 + 200);
 });
 
+test("what is larger than the whole memory is refused, and nothing waits behind it", () => {
+  const large = { ...recorded("large", [0]), memoryMiB: 1024 };
+  const trace = traceOf(3, large, recorded("a", [10], 1000), recorded("b", [20], 1000));
+
+  const report = simulate("fixed", createPolicy("fixed", 10 * minuteMs), trace, { ...options, memoryMiB: 512 });
+
+  assert.equal(report.throttled, 1);
+  assert.equal(report.coldStarts, 2);
+  // b waits until a has ended, and then for its own start.
+  assert.equal(report.startDelayMs.max, 10 + 200 + 1000 - 20 + 200);
+});
+
 test("the same seed gives the same report, whatever the policy; another seed another one", () => {
   for (const policy of ["fixed", "hybrid", "greedy-dual", "forecast"] as const) {
     const run = (seed: number): string => {

@@ -4,7 +4,7 @@
  * As in the data plane: an invocation takes the most recently used idle environment of its function, or waits for
  * whichever frees or starts first; one start for each that waits. With a memory budget there is one worker of that
  * size, and idle environments make room in the order that the policy says; an environment that finds no room waits for
- * it. Without a budget there are as many workers as are needed.
+ * it; what is larger than the whole budget is refused. Without a budget there are as many workers as are needed.
  *
  * At the same instant what ends or is made ready comes before arrivals, and arrivals before what is given up.
  */
@@ -135,6 +135,10 @@ class Simulator {
     const owner = this.#functions[functionIndex];
     if (owner === undefined) return;
     this.#tally.arrival(functionIndex);
+    if (owner.kept.memoryMiB > (this.#options.memoryMiB ?? Infinity)) {
+      this.#tally.throttled++;
+      return;
+    }
     const admission = this.#counting.admit(scope, owner.kept.id, version, this.#nowMs);
     if (!admission.admitted) {
       this.#tally.throttled++;

@@ -330,4 +330,7 @@ test("simulate compares policies over a generated trace, over what was recorded,
 
   assert.equal((await hearthCommand(["simulate", "--policies", "lru", "--generate", "5"])).exitCode, 2);
   assert.equal((await hearthCommand(["simulate", join(scratch, "absent")])).exitCode, 1);
+  const nobody = await hearthCommand(["simulate", "--generate", "1", "--part", "2/2"]);
+  assert.equal(nobody.exitCode, 1);
+  assert.match(nobody.stderr, /nothing to simulate/);
 });

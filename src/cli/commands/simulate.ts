@@ -11,7 +11,7 @@ import { frontierChart } from "../../simulation/chart.ts";
 import { compare, type ComparisonOptions, type Contender } from "../../simulation/compare.ts";
 import { generateTrace } from "../../simulation/generated-trace.ts";
 import type { Report } from "../../simulation/tally.ts";
-import { partOf, TraceError, type Trace } from "../../simulation/trace.ts";
+import { partOf, TraceError, type Trace, type TraceFunction } from "../../simulation/trace.ts";
 import { parseUsageTrace } from "../../simulation/usage-trace.ts";
 import { callHearth, type Connection } from "../endpoint.ts";
 import { CommandError, table, type Output } from "../output.ts";
@@ -49,6 +49,7 @@ export function defaultContenders(limited: boolean): string[] {
 export async function simulate(options: SimulateOptions, output: Output): Promise<number> {
   const whole = await traceFrom(options.source, options.simulation.seed);
   const trace = options.part === undefined ? whole : partOf(whole, options.part.nth, options.part.of);
+  if (trace.functions.every(isNeverInvoked)) throw new CommandError("nothing to simulate: no function is invoked");
   const reports = await compare(options.contenders, trace, options.simulation, showProgress);
   if (process.stderr.isTTY) process.stderr.write("\r\u001B[K");
   if (options.chartFile !== undefined) {
@@ -84,6 +85,10 @@ async function traceFrom(source: TraceSource, seed: number): Promise<Trace> {
     }
     throw error;
   }
+}
+
+function isNeverInvoked({ invocations }: TraceFunction): boolean {
+  return (invocations.kind === "counted" ? invocations.minutes : invocations.atMs).length === 0;
 }
 
 function showProgress(share: number): void {
