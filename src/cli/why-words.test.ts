@@ -16,6 +16,7 @@ function insight(verdict: Verdict, over: Partial<FunctionInsight> = {}): Functio
     runtime: "nodejs24.x",
     memoryMiB: 128,
     verdict,
+    memoryIsShort: false,
     environments: { idle: 0, atWork: 0, starting: 0, waiting: 0, provisioned: 0, idleOnes: [] },
     keepAlive: { policy: "fixed", windowMs: 600_000, isOwn: false },
     limits: {
@@ -51,6 +52,10 @@ test("cold: what ended when and why, what comes next, and where the next start c
   assert.match(
     verdictText(insight(cold, { keepAlive: { policy: "forecast", windowMs: 1, isOwn: false, prewarm } })),
     /; not invoked since Hearth started; one is made ready at 12:00:01; /,
+  );
+  assert.match(
+    verdictText(insight(cold, { memoryIsShort: true })),
+    /starts cold as soon as there is memory, which is short: if there is none soon, it is throttled$/,
   );
   const { pool: _pool, ...unpooled } = insight(cold);
   assert.match(verdictText(unpooled), /starts cold from nothing: it does not use the pool$/);
@@ -109,6 +114,10 @@ test("every decision is a sentence", () => {
   assert.equal(
     decisionText(decision("throttled", "FunctionInvocationRateLimitExceeded", { detail: "scaling rate" })),
     "throttled: FunctionInvocationRateLimitExceeded, by the scaling rate",
+  );
+  assert.equal(
+    decisionText(decision("throttled", "MemoryPressure")),
+    "throttled: MemoryPressure, since no environment could be started: memory was short",
   );
 });
 

@@ -6,7 +6,7 @@ import { durationText, timeText } from "./times.ts";
 
 /** What becomes of the next call, and why. */
 export function verdictText(insight: FunctionInsight): string {
-  const { verdict, environments, pool } = insight;
+  const { verdict, environments } = insight;
   switch (verdict.state) {
     case "throttled":
       return `throttled: the next call is refused with ${verdict.reason}: ${limitText(insight, verdict)}`;
@@ -16,10 +16,10 @@ export function verdictText(insight: FunctionInsight): string {
       return "starting: an environment is on its way that nobody waits for; the next call gets it";
     case "busy": {
       const all = environments.atWork === 1 ? "the one environment is" : `all ${environments.atWork} environments are`;
-      return `busy: ${all} at work; the next call takes the first that frees, or starts cold ${poolText(pool)}`;
+      return `busy: ${all} at work; the next call takes the first that frees, or starts cold ${startText(insight)}`;
     }
     case "cold":
-      return `cold: no environment; ${lastEndText(insight)}${prewarmText(insight)}; next call starts cold ${poolText(pool)}`;
+      return `cold: no environment; ${lastEndText(insight)}${prewarmText(insight)}; next call starts cold ${startText(insight)}`;
     default:
       return unreachable(verdict);
   }
@@ -72,6 +72,11 @@ function prewarmText({ nowMs, keepAlive: { prewarm } }: FunctionInsight): string
   return `; ${prewarm.count === 1 ? "one is" : `${prewarm.count} are`} made ready at ${timeText(prewarm.atMs, nowMs)}`;
 }
 
+function startText({ pool, memoryIsShort }: FunctionInsight): string {
+  if (memoryIsShort) return "as soon as there is memory, which is short: if there is none soon, it is throttled";
+  return poolText(pool);
+}
+
 function poolText(pool: PoolInsight | undefined): string {
   if (pool === undefined) return "from nothing: it does not use the pool";
   return pool.ready === 0 ? "from nothing: the pool has none ready" : `from the pool (${pool.ready} ready)`;
@@ -91,6 +96,8 @@ export function decisionText(decision: Decision): string {
     case "waited":
       return `waited ${durationText(durationMs)} for one that was about to be free, since ${why}`;
     case "throttled":
+      if (reason === "MemoryPressure")
+        return `throttled: ${reason}, since no environment could be started: memory was short`;
       return `throttled: ${reason}${detail === "" ? "" : `, by the ${detail}`}`;
     case "failed":
       return `failed: ${detail}`;

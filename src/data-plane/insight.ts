@@ -78,6 +78,8 @@ export interface FunctionInsight {
   readonly runtime: string;
   readonly memoryMiB: number;
   readonly verdict: Verdict;
+  /** No worker has memory for another environment: a start waits for some, and for so long only. */
+  readonly memoryIsShort: boolean;
   readonly environments: EnvironmentsInsight;
   readonly keepAlive: KeepAliveInsight;
   readonly limits: CountedLimits & { readonly scaling: ScalingRoom };
@@ -115,7 +117,7 @@ export async function insightOf(
     ...counting.limits(scope, functionArn, version, nowMs),
     scaling: scalingRate.left(scope, functionArn, nowMs),
   };
-  const { environments, keepAlive, decisions } = assignment.inspect(configuration, idleShownMax);
+  const { environments, keepAlive, decisions, memoryIsShort } = assignment.inspect(configuration, idleShownMax);
   return {
     nowMs: clock.now(),
     functionArn,
@@ -124,6 +126,7 @@ export async function insightOf(
     runtime,
     memoryMiB,
     verdict: verdictOf(environments, limits),
+    memoryIsShort,
     environments,
     keepAlive: { ...keepAliveInForce(sources.config, functionArn), ...keepAlive },
     limits,

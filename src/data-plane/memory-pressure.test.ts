@@ -1,8 +1,7 @@
 /** Workers whose memory is really short: who goes, who waits, and who is told to come again. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { UnavailableError } from "../core/errors.ts";
-import { configurationOf, DataPlaneWorld, executed, settle } from "../../test/support/data-plane.ts";
+import { configurationOf, DataPlaneWorld, executed, scope, settle } from "../../test/support/data-plane.ts";
 import type { DataPlaneOptions } from "./data-plane.ts";
 import { memoryWaitMsMax } from "./assignment/environment-starter.ts";
 import { victimsPerRoundMax } from "./assignment/memory-relief.ts";
@@ -154,16 +153,45 @@ test("where memory stays short, who waits for a start is throttled, and may come
   world.worker.tell(short);
   await world.put(configurationOf("f"));
 
-  const refused = assert.rejects(
-    world.invoke("f"),
-    (error) => error instanceof UnavailableError && error.reason === "busy" && /memory is short/.test(error.message),
-  );
+  const refused = Promise.all([world.invoke("f"), world.invoke("f")]);
   await settle();
   world.clock.advance(memoryWaitMsMax);
-  await refused;
 
+  const throttled = { kind: "throttled", reason: "MemoryPressure", retryAfterSeconds: 1 };
+  assert.deepEqual(await refused, [throttled, throttled]);
+  assert.equal(world.worker.starts.length, 0);
   world.worker.tell(plenty);
   executed(await world.invoke("f"));
+  await world.close();
+});
+
+test("who is throttled for want of memory counts as that, once, gives its place back, and is told so by why", async () => {
+  const world = await open({ config: { accountConcurrency: 1 } });
+  world.worker.tell(short);
+  await world.put(configurationOf("f"));
+
+  for (let call = 0; call < 2; call++) {
+    const refused = world.invoke("f");
+    await settle();
+    world.clock.advance(memoryWaitMsMax);
+    assert.equal((await refused).kind, "throttled");
+  }
+
+  const ofFunction = { name: "FunctionName", value: "f" };
+  for (const [namespace, dimensions] of [
+    ["AWS/Lambda", [ofFunction]],
+    ["Hearth", [ofFunction, { name: "Reason", value: "MemoryPressure" }]],
+  ] as const) {
+    assert.equal(world.metrics.setOf({ scope, namespace, dimensions }).totals().get("Throttles")?.sum, 2, namespace);
+  }
+  const why = await world.dataPlane.why(scope, "f");
+  assert(why.kind === "found");
+  assert.deepEqual(
+    why.decisions.map(({ kind, reason, count }) => [kind, reason, count]),
+    [["throttled", "MemoryPressure", 2]],
+  );
+  assert.equal(why.memoryIsShort, true);
+  assert.deepEqual(why.verdict, { state: "cold" });
   await world.close();
 });
 

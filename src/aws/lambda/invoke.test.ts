@@ -154,6 +154,14 @@ test("throttled, unknown and unready functions are refused in AWS's words, by Dr
       },
     ],
     [
+      { kind: "throttled", reason: "MemoryPressure", retryAfterSeconds: 1 },
+      {
+        code: "TooManyRequestsException",
+        message: "Rate Exceeded: memory is short, and no idle execution environment is left that could give any.",
+        fields: { retryAfterSeconds: "1" },
+      },
+    ],
+    [
       { kind: "not-found", arn: "arn:aws:lambda:us-east-1:000000000000:function:f:9" },
       {
         code: "ResourceNotFoundException",

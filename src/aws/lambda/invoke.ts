@@ -28,6 +28,8 @@ const emptyEvent = Buffer.from("{}");
 /** What an event is answered. */
 const noPayload = Buffer.alloc(0);
 
+const memoryIsShort = "Rate Exceeded: memory is short, and no idle execution environment is left that could give any.";
+
 /** Set to `1` by a caller that wants to know how its invocation went, beyond what AWS tells. */
 const reportRequestHeader = "x-hearth-report";
 const reportHeader = "x-hearth-invocation";
@@ -173,10 +175,7 @@ function isObject(json: Buffer): boolean {
 function refusalOf(outcome: Exclude<InvokeOutcome, Executed>): ApiError {
   switch (outcome.kind) {
     case "throttled":
-      return new ApiError("TooManyRequestsException", "Rate Exceeded.", {
-        Reason: outcome.reason,
-        retryAfterSeconds: String(outcome.retryAfterSeconds),
-      });
+      return throttledBy(outcome);
     case "not-found":
       return new ApiError("ResourceNotFoundException", `Function not found: ${outcome.arn}`);
     case "not-ready":
@@ -189,6 +188,14 @@ function refusalOf(outcome: Exclude<InvokeOutcome, Executed>): ApiError {
     default:
       return unreachable(outcome);
   }
+}
+
+/** AWS has no `Reason` for a want of memory: without one, clients take it for a throttle all the same. */
+function throttledBy({ reason, retryAfterSeconds }: Extract<InvokeOutcome, { readonly kind: "throttled" }>): ApiError {
+  const fields = { retryAfterSeconds: String(retryAfterSeconds) };
+  return reason === "MemoryPressure"
+    ? new ApiError("TooManyRequestsException", memoryIsShort, fields)
+    : new ApiError("TooManyRequestsException", "Rate Exceeded.", { Reason: reason, ...fields });
 }
 
 function invalidContent(message: string): ApiError {

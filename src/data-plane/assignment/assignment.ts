@@ -120,6 +120,7 @@ export class Assignment {
     readonly environments: EnvironmentsInsight;
     readonly keepAlive: KeepAliveView;
     readonly decisions: readonly Decision[];
+    readonly memoryIsShort: boolean;
   } {
     const table = this.#find(configuration);
     const census = table?.census() ?? { idle: [], atWork: 0, starting: 0, waiting: 0, provisioned: 0 };
@@ -132,6 +133,7 @@ export class Assignment {
       },
       keepAlive: this.#keeper.inspect(keptAs(configuration), table),
       decisions: this.#decisions.recent(configuration),
+      memoryIsShort: this.#fleet.room({ memoryMiB: configuration.memoryMiB, packages: [] }).kind === "short",
     };
   }
 

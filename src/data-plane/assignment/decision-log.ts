@@ -18,7 +18,7 @@ export type DecisionKind =
   | "cold"
   /** Served, after `durationMs`, by an environment that others had used; the reason is a `WaitReason`. */
   | "waited"
-  /** The reason is a `ThrottleReason`; the detail says when it was the scaling rate. */
+  /** The reason is that of the refusal; the detail says when it was the scaling rate. */
   | "throttled"
   /** Nothing could serve it; the detail is the error. */
   | "failed"

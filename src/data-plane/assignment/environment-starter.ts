@@ -17,6 +17,7 @@ import { Environment } from "./environment.ts";
 import type { ProvisionOutcome } from "../scaling/provisioner.ts";
 import type { EnvironmentKeeper } from "./keeper.ts";
 import { specOf, type LaunchPlan, type LaunchPlanner } from "./launch-plan.ts";
+import type { StartRefusal } from "./waiting-line.ts";
 
 /** Attempts to start one environment before a waiter is told. */
 export const startAttemptsMax = 3;
@@ -24,6 +25,8 @@ export const startAttemptsMax = 3;
 export const startRetryMs = 100;
 /** How long a start waits where memory is really short, until idle environments have given some back or others have ended. */
 export const memoryWaitMsMax = 10_000;
+/** When who waited for it in vain may come again: nobody knows when there will be memory, and it is measured more often. */
+const memoryRetryMs = 1000;
 /** How long a start waits for a worker to connect: a supervisor restarts one within a second or two. */
 export const workerWaitMsMax = 10_000;
 
@@ -67,7 +70,8 @@ export class EnvironmentStarter {
       this.#options.onColdStart(table.configuration);
       environment = await this.#startRepeatedly(table);
     } catch (error) {
-      table.startFailed(asUnavailable(error, table.configuration.functionArn));
+      const isRefused = error instanceof MemoryShortage;
+      table.startFailed(isRefused ? memoryRefusal : asUnavailable(error, table.configuration.functionArn));
       return;
     }
     this.#keeper.started(environment);
@@ -189,8 +193,7 @@ export class EnvironmentStarter {
   async #starve(sinceMs: number, isWanted: () => boolean): Promise<void> {
     const leftMs = memoryWaitMsMax - (this.#clock.monotonicMs() - sinceMs);
     if (leftMs <= 0 || this.#closed || !isWanted()) {
-      const message = "Rate exceeded: memory is short, and no idle execution environment is left that could give any.";
-      throw new UnavailableError("busy", message);
+      throw new MemoryShortage();
     }
     await this.#pause(leftMs, this.#starved);
   }
@@ -211,6 +214,14 @@ export class EnvironmentStarter {
     const timer = this.#clock.after(durationMs, wake);
     sleepers.add(wake);
     return promise;
+  }
+}
+
+const memoryRefusal: StartRefusal = { limit: "memory", retryAfterMs: memoryRetryMs };
+
+class MemoryShortage extends UnavailableError {
+  constructor() {
+    super("busy", "Memory is short, and no idle execution environment is left that could give any.");
   }
 }
 

@@ -20,7 +20,7 @@ import type { Scope } from "../../core/identity.ts";
 import type { KeptFunction } from "../scaling/keep-alive/contract.ts";
 import type { DecisionRing } from "./decision-log.ts";
 import type { Environment } from "./environment.ts";
-import { WaitingLine, type Acquired } from "./waiting-line.ts";
+import { WaitingLine, type Acquired, type StartRefusal } from "./waiting-line.ts";
 
 export interface TableActions {
   /** Takes the right to start one more environment: 0 when it was there, else the time in ms until it may be. */
@@ -203,9 +203,9 @@ export class EnvironmentTable {
   }
 
   /** Whoever has waited longest is told, unless enough other starts are under way. */
-  startFailed(error: UnavailableError): void {
+  startFailed(why: UnavailableError | StartRefusal): void {
     this.#starting--;
-    if (this.#waiters.size > this.#starting + this.#settling) this.#waiters.failLongest(error);
+    if (this.#waiters.size > this.#starting + this.#settling) this.#waiters.turnAwayLongest(why);
   }
 
   /** The invocation is answered; the environment will be free in a moment. */
@@ -307,7 +307,8 @@ export class EnvironmentTable {
     while (this.#starting < wanted) {
       const retryAfterMs = this.#actions.mayStart(this);
       if (retryAfterMs > 0) {
-        this.#waiters.refuseLatest(this.#waiters.size - this.#settling - this.#starting, retryAfterMs);
+        const count = this.#waiters.size - this.#settling - this.#starting;
+        this.#waiters.refuseLatest(count, { limit: "scaling rate", retryAfterMs });
         break;
       }
       this.#start();

@@ -7,6 +7,7 @@ import { environmentWaitMsMax, WaitingLine } from "./waiting-line.ts";
 
 const environment = { id: "environment" } as Environment;
 const noRoom = new UnavailableError("no-capacity", "no room");
+const tooFast = { limit: "scaling rate", retryAfterMs: 5 } as const;
 
 function open() {
   const clock = new ManualClock();
@@ -16,12 +17,14 @@ function open() {
 
 test("who has waited longest is served first, and nobody twice", async () => {
   const { clock, line } = open();
-  const [first, second] = [line.join(), line.join()];
+  const [first, second, third] = [line.join(), line.join(), line.join()];
 
   assert.equal(line.serve(environment), true);
   assert.equal(await first, environment);
-  line.failLongest(noRoom);
+  line.turnAwayLongest(noRoom);
   await assert.rejects(second, noRoom);
+  line.turnAwayLongest(tooFast);
+  assert.equal(await third, tooFast);
 
   assert.equal(line.serve(environment), false);
   assert.equal(clock.pendingTimers, 0);
@@ -31,10 +34,10 @@ test("those who came last are turned away first, with the time to wait", async (
   const { line } = open();
   const [first, second, third] = [line.join(), line.join(), line.join()];
 
-  line.refuseLatest(0, 5);
-  line.refuseLatest(2, 5);
+  line.refuseLatest(0, tooFast);
+  line.refuseLatest(2, tooFast);
 
-  assert.deepEqual([await second, await third], [{ retryAfterMs: 5 }, { retryAfterMs: 5 }]);
+  assert.deepEqual([await second, await third], [tooFast, tooFast]);
   assert.equal(line.size, 1);
   line.serve(environment);
   assert.equal(await first, environment);

@@ -15,12 +15,13 @@ export const environmentWaitMsMax = 60_000;
 /** A timer that fires a rounding error early has fired: it must not be set again for no time at all. */
 const timerSlackMs = 0.001;
 
-/** There is no environment, and none may be started yet. */
-interface ScalingRefusal {
+/** There is no environment, and none may be started yet: the function grows too fast, or memory is really short. */
+export interface StartRefusal {
+  readonly limit: "scaling rate" | "memory";
   readonly retryAfterMs: number;
 }
 
-export type Acquired = Environment | ScalingRefusal;
+export type Acquired = Environment | StartRefusal;
 
 interface Waiter {
   readonly sinceMs: number;
@@ -67,23 +68,24 @@ export class WaitingLine {
   }
 
   /** Tells whoever has waited longest that there will be none. */
-  failLongest(error: UnavailableError): void {
+  turnAwayLongest(why: UnavailableError | StartRefusal): void {
     const [longest] = this.#waiters;
     if (longest === undefined) return;
     this.#forget(longest);
-    longest.reject(error);
+    if (why instanceof UnavailableError) longest.reject(why);
+    else longest.resolve(why);
   }
 
   failAll(error: UnavailableError): void {
-    while (this.#waiters.size > 0) this.failLongest(error);
+    while (this.#waiters.size > 0) this.turnAwayLongest(error);
   }
 
   /** Turns away those who came last, since for them none may be started yet. */
-  refuseLatest(count: number, retryAfterMs: number): void {
+  refuseLatest(count: number, refusal: StartRefusal): void {
     if (count <= 0) return;
     for (const waiter of [...this.#waiters].slice(-count)) {
       this.#forget(waiter);
-      waiter.resolve({ retryAfterMs });
+      waiter.resolve(refusal);
     }
   }
 

@@ -17,6 +17,12 @@ export type ThrottleReason =
   | "ReservedFunctionInvocationRateLimitExceeded"
   | "CallerRateLimitExceeded";
 
+/**
+ * `MemoryPressure`: an environment had to be started, and no worker had memory for it for too long. Hearth's own word,
+ * for which AWS has no `Reason`.
+ */
+export type RefusalReason = ThrottleReason | "MemoryPressure";
+
 export interface InvokeRequest {
   readonly scope: Scope;
   readonly requestId: RequestId;
@@ -51,7 +57,7 @@ export type InvokeOutcome =
       /** Resolves later than the response: do not make a caller wait for it unless it asked for the log. */
       readonly report: Promise<InvocationReport>;
     }
-  | { readonly kind: "throttled"; readonly reason: ThrottleReason; readonly retryAfterSeconds: number }
+  | { readonly kind: "throttled"; readonly reason: RefusalReason; readonly retryAfterSeconds: number }
   /** No such function or version; `arn` as AWS names it in "Function not found: …". */
   | { readonly kind: "not-found"; readonly arn: string }
   /** The function exists but cannot run: its state is Pending, Inactive or Failed. */

@@ -10,8 +10,9 @@ import type { UsageRecord } from "../../metering/usage-record.ts";
 import type { InvocationHandle, InvocationReport } from "../../worker/contract.ts";
 import type { Assignment } from "../assignment/assignment.ts";
 import { Environment } from "../assignment/environment.ts";
+import type { StartRefusal } from "../assignment/waiting-line.ts";
 import type { CountingService } from "../counting/counting-service.ts";
-import type { Frontend, InvokeOutcome, InvokeRequest, StartInfo, ThrottleReason } from "./contract.ts";
+import type { Frontend, InvokeOutcome, InvokeRequest, RefusalReason, StartInfo } from "./contract.ts";
 import type { FunctionDirectory, Resolution } from "./function-directory.ts";
 import { lineageIdOf, lineageOf, withLineage, type Lineage, type LineageId } from "./lineage.ts";
 import { TraceHeaders } from "./trace-id.ts";
@@ -95,10 +96,7 @@ export class InvocationFrontend implements Frontend {
         const acquired = this.#assignment.acquire(scope, configuration);
         hasWaited = acquired instanceof Promise;
         const offered = acquired instanceof Promise ? await acquired : acquired;
-        if (!(offered instanceof Environment)) {
-          const refusal = { reason: "FunctionInvocationRateLimitExceeded", ...offered } as const;
-          return this.#throttled(metered, configuration, refusal, "scaling rate");
-        }
+        if (!(offered instanceof Environment)) return this.#notStarted(metered, configuration, offered);
         environment = offered;
       } catch (error) {
         const successor = successorOf(configuration, resolve(), error);
@@ -118,11 +116,21 @@ export class InvocationFrontend implements Frontend {
     }
   }
 
+  #notStarted(
+    metered: InvokedFunction,
+    configuration: FunctionConfiguration,
+    { limit, retryAfterMs }: StartRefusal,
+  ): InvokeOutcome {
+    if (limit === "memory") return this.#throttled(metered, configuration, { reason: "MemoryPressure", retryAfterMs });
+    const refusal = { reason: "FunctionInvocationRateLimitExceeded", retryAfterMs } as const;
+    return this.#throttled(metered, configuration, refusal, limit);
+  }
+
   /** SDKs wait as they think fit; what else obeys `Retry-After` is told whole seconds. */
   #throttled(
     metered: InvokedFunction,
     configuration: FunctionConfiguration,
-    { reason, retryAfterMs }: { readonly reason: ThrottleReason; readonly retryAfterMs: number },
+    { reason, retryAfterMs }: { readonly reason: RefusalReason; readonly retryAfterMs: number },
     limit?: "scaling rate",
   ): InvokeOutcome {
     this.#metrics.throttled(metered, reason);
