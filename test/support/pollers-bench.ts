@@ -132,6 +132,19 @@ export class PollersBench implements AsyncDisposable {
     for (let round = 0; round < 20; round++) await settle();
   }
 
+  /** Every invocation waits until it is told to end. */
+  holdAll(): { end(): void; readonly running: () => number } {
+    const waiting = new Set<(outcome: InvokeOutcome) => void>();
+    this.answer = () => new Promise((resolve) => waiting.add(resolve));
+    return {
+      end() {
+        for (const resolve of waiting) resolve(succeeded());
+        waiting.clear();
+      },
+      running: () => waiting.size,
+    };
+  }
+
   /** The texts of each batch, in the order of the invocations. */
   get bodies(): string[][] {
     return this.batches.map(({ records }) => records.map(({ body }) => body));
@@ -156,6 +169,14 @@ export class PollersBench implements AsyncDisposable {
     return answer;
   }
 }
+
+/** Texts of so many messages. */
+export function numbered(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `m${index}`);
+}
+
+/** Settings of a mapping whose function reports failures message by message. */
+export const reports = { responseTypes: ["ReportBatchItemFailures"] } as const;
 
 /** An answer that reports the failures of these messages. */
 export function reporting(...ids: readonly unknown[]): InvokeOutcome {
