@@ -1,15 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Decision } from "../data-plane/assignment/decision-log.ts";
+import type { VersionOutcome } from "../data-plane/data-plane.ts";
 import type { FunctionInsight, Verdict } from "../data-plane/insight.ts";
 import { durationText, timeText } from "./times.ts";
-import { decisionText, verdictText } from "./why-words.ts";
+import { decisionText, outcomeText, shareText } from "./why-words.ts";
+
+type Found = Extract<VersionOutcome, { readonly kind: "found" }>;
 
 /** At noon, wherever the tests run. */
 const nowMs = new Date(2026, 5, 1, 12, 0, 0).getTime();
 
-function insight(verdict: Verdict, over: Partial<FunctionInsight> = {}): FunctionInsight {
+function insight(verdict: Verdict, over: Partial<FunctionInsight> = {}): Found {
   return {
+    kind: "found",
     nowMs,
     functionArn: "arn:aws:lambda:us-east-1:000000000000:function:hello",
     version: "$LATEST",
@@ -45,20 +49,20 @@ test("cold: what ended when and why, what comes next, and where the next start c
   const prewarm = { atMs: nowMs + 1000, count: 1 };
 
   assert.equal(
-    verdictText(insight(cold, { decisions: [decision("throttled", "x"), expired] })),
+    outcomeText(insight(cold, { decisions: [decision("throttled", "x"), expired] })),
     "cold: no environment; last one ended 11:59:00 after 10 min idle (idle for as long as the keep-alive policy wants); " +
       "next call starts cold from the pool (3 ready)",
   );
   assert.match(
-    verdictText(insight(cold, { keepAlive: { policy: "forecast", windowMs: 1, isOwn: false, prewarm } })),
+    outcomeText(insight(cold, { keepAlive: { policy: "forecast", windowMs: 1, isOwn: false, prewarm } })),
     /; not invoked since Hearth started; one is made ready at 12:00:01; /,
   );
   assert.match(
-    verdictText(insight(cold, { memoryIsShort: true })),
+    outcomeText(insight(cold, { memoryIsShort: true })),
     /starts cold as soon as there is memory, which is short: if there is none soon, it is throttled$/,
   );
   const { pool: _pool, ...unpooled } = insight(cold);
-  assert.match(verdictText(unpooled), /starts cold from nothing: it does not use the pool$/);
+  assert.match(outcomeText(unpooled), /starts cold from nothing: it does not use the pool$/);
 });
 
 test("warm, starting and busy are told with what there is", () => {
@@ -67,23 +71,23 @@ test("warm, starting and busy are told with what there is", () => {
   const { endsAtMs: _endsAtMs, ...unlimited } = { ...one, isProvisioned: true };
 
   assert.equal(
-    verdictText(insight({ state: "warm" }, { environments })),
+    outcomeText(insight({ state: "warm" }, { environments })),
     "warm: an environment waits for the next call: idle since 11:59:59, there until 12:09:59 if nobody calls",
   );
   assert.equal(
-    verdictText(insight({ state: "warm" }, { environments: { ...environments, idle: 2, idleOnes: [unlimited, one] } })),
+    outcomeText(insight({ state: "warm" }, { environments: { ...environments, idle: 2, idleOnes: [unlimited, one] } })),
     "warm: an environment waits for the next call: idle since 11:59:59, provisioned, " +
       "there until its memory is wanted if nobody calls, 1 more like it",
   );
   assert.match(
-    verdictText(insight({ state: "busy" }, { environments: { ...environments, idle: 0, atWork: 3 } })),
+    outcomeText(insight({ state: "busy" }, { environments: { ...environments, idle: 0, atWork: 3 } })),
     /^busy: all 3 environments are at work; /,
   );
-  assert.match(verdictText(insight({ state: "starting" })), /^starting: /);
+  assert.match(outcomeText(insight({ state: "starting" })), /^starting: /);
 });
 
 function throttledText(reason: Extract<Verdict, { state: "throttled" }>["reason"], limit?: "scaling rate"): string {
-  return verdictText(insight({ state: "throttled", reason, ...(limit === undefined ? {} : { limit }) }));
+  return outcomeText(insight({ state: "throttled", reason, ...(limit === undefined ? {} : { limit }) }));
 }
 
 test("throttled: which limit it is, and how much of it is in use", () => {
@@ -118,6 +122,26 @@ test("every decision is a sentence", () => {
   assert.equal(
     decisionText(decision("throttled", "MemoryPressure")),
     "throttled: MemoryPressure, since no environment could be started: memory was short",
+  );
+});
+
+test("a version that cannot run is told by its state, one that is gone by its name", () => {
+  const arn = "arn:aws:lambda:us-east-1:000000000000:function:hello:9";
+
+  assert.equal(outcomeText({ kind: "not-ready", state: "Failed", reason: "no code" }), "Failed: no code");
+  assert.equal(outcomeText({ kind: "not-found", arn }), `there is no ${arn}`);
+});
+
+test("of an alias's versions the share is told, with no more digits than were given", () => {
+  assert.deepEqual(
+    [0.9, 0.1, 0.125, 0.07, 0.0001].map((weight) => shareText({ version: "3", weight })),
+    [
+      "90 % go to version 3",
+      "10 % go to version 3",
+      "12.5 % go to version 3",
+      "7 % go to version 3",
+      "0.01 % go to version 3",
+    ],
   );
 });
 

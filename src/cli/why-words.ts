@@ -1,11 +1,31 @@
 /** What the data plane found and decided, in sentences. */
 import { unreachable } from "../core/invariant.ts";
 import type { Decision } from "../data-plane/assignment/decision-log.ts";
+import type { VersionOutcome } from "../data-plane/data-plane.ts";
+import type { VersionShare } from "../data-plane/frontend/alias-routing.ts";
 import type { FunctionInsight, PoolInsight, Verdict } from "../data-plane/insight.ts";
 import { durationText, timeText } from "./times.ts";
 
-/** What becomes of the next call, and why. */
-export function verdictText(insight: FunctionInsight): string {
+/** What becomes of the next call of a version, and why. */
+export function outcomeText(outcome: VersionOutcome): string {
+  switch (outcome.kind) {
+    case "found":
+      return verdictText(outcome);
+    case "not-ready":
+      return `${outcome.state}: ${outcome.reason}`;
+    case "not-found":
+      return `there is no ${outcome.arn}`;
+    default:
+      return unreachable(outcome);
+  }
+}
+
+/** How many of an alias's calls a version gets. */
+export function shareText({ version, weight }: VersionShare): string {
+  return `${Number((weight * 100).toPrecision(4))} % go to version ${version}`;
+}
+
+function verdictText(insight: FunctionInsight): string {
   const { verdict, environments } = insight;
   switch (verdict.state) {
     case "throttled":

@@ -20,6 +20,7 @@ import type { FindSurroundings } from "./assignment/surroundings.ts";
 import { CountingService } from "./counting/counting-service.ts";
 import { createScalingRate, type ScalingRateName } from "./counting/scaling-rate.ts";
 import type { Frontend } from "./frontend/contract.ts";
+import type { VersionShare } from "./frontend/alias-routing.ts";
 import { FunctionDirectory, type Resolution } from "./frontend/function-directory.ts";
 import { InvocationFrontend } from "./frontend/invocation-frontend.ts";
 import { insightOf, type FunctionInsight, type InsightSources } from "./insight.ts";
@@ -64,7 +65,7 @@ export interface DataPlane {
   /** Who signs with this key; undefined when no living environment has it. */
   credentialsOf(accessKeyId: string): EnvironmentIdentity | undefined;
   environment(id: string): EnvironmentIdentity | undefined;
-  /** Why a version is warm, cold or throttled just now; of an alias that splits its traffic, its first version. */
+  /** Why a version is warm, cold or throttled just now; of an alias that splits its traffic, each of its versions. */
   why(scope: Scope, functionName: string, qualifier?: string): Promise<WhyOutcome>;
   /**
    * Has the keep-alive policy learn again what it knew before a restart, in the background. Resolves when it has, or has
@@ -78,9 +79,14 @@ export interface DataPlane {
   close(): Promise<void>;
 }
 
-export type WhyOutcome =
+export type VersionOutcome =
   | ({ readonly kind: "found" } & FunctionInsight)
   | Exclude<Resolution, { readonly kind: "found" }>;
+
+export type WhyOutcome =
+  | VersionOutcome
+  /** An alias that splits its traffic; the likeliest version first. */
+  | { readonly kind: "split"; readonly alias: string; readonly versions: readonly (VersionShare & VersionOutcome)[] };
 
 /** Resolves when every function in the records is known. */
 export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlane> {
@@ -162,7 +168,7 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
       if (named === undefined) continue;
       await pace();
       // It may have changed, or gone, meanwhile.
-      const now = directory.resolve(named.scope, named.name, configuration.version, drawFirstVersion);
+      const now = directory.resolve(named.scope, named.name, configuration.version, drawLikeliest);
       if (now.kind === "found" && now.configuration === configuration) assignment.foresee(named.scope, configuration);
     }
   };
@@ -183,11 +189,18 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
     provisioning: provisioner,
     pools: allPools,
     async why(scope, functionName, qualifier) {
-      const resolution = directory.resolve(scope, functionName, qualifier, drawFirstVersion);
-      if (resolution.kind !== "found") return resolution;
-      const { configuration, alias } = resolution;
       const sources = { clock, config, counting, scalingRate, assignment, pools: allPools, poolOf };
-      return { kind: "found", ...(await insightOf(sources, scope, configuration, alias)) };
+      const whyVersion = async (wanted: string | undefined): Promise<VersionOutcome> => {
+        const resolution = directory.resolve(scope, functionName, wanted, drawLikeliest);
+        if (resolution.kind !== "found") return resolution;
+        const { configuration, alias } = resolution;
+        return { kind: "found", ...(await insightOf(sources, scope, configuration, alias)) };
+      };
+      const shares = qualifier === undefined ? [] : directory.sharesOf(scope, functionName, qualifier);
+      if (qualifier === undefined || shares.length === 0) return whyVersion(qualifier);
+      const versions: (VersionShare & VersionOutcome)[] = [];
+      for (const share of shares) versions.push({ ...(await whyVersion(share.version)), ...share });
+      return { kind: "split", alias: qualifier, versions };
     },
     async recall(usage) {
       if (!learnsFromPast(config)) return { kind: "nothing" };
@@ -224,8 +237,8 @@ function recordedId({ functionName, functionVersion, memorySizeMiB, ...scope }: 
   return keptAs({ functionArn, version: functionVersion, memoryMiB: memorySizeMiB }).id;
 }
 
-/** Above the weights of all further versions. */
-const drawFirstVersion = (): number => 1;
+/** Only asked where an alias has a second version, and then one of the two gets all: below its weight, unless that is 0. */
+const drawLikeliest = (): number => 0;
 
 async function fromAll<T>(workers: readonly Worker[], ask: (worker: Worker) => Promise<T[]>): Promise<T[]> {
   const answers = await Promise.all(workers.map((worker) => ask(worker).catch(() => [])));

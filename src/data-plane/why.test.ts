@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { configurationOf, DataPlaneWorld, executed, scope, settle } from "../../test/support/data-plane.ts";
+import { functionPartKey } from "../core/function-record.ts";
 import { verdictOf, type FunctionInsight } from "./insight.ts";
 
 const minuteMs = 60_000;
@@ -189,6 +190,88 @@ test("a change of the function ends its environments, says so, and what was know
   assert.equal((await world.dataPlane.why(scope, "hello")).kind, "not-found");
   await world.put(configurationOf("hello"));
   assert.deepEqual((await why(world)).decisions, []);
+  await world.close();
+});
+
+/** Versions 1 and 2 of `f`, and an alias that gives the second so much. */
+async function split(world: DataPlaneWorld, weight: number): Promise<void> {
+  const { records } = world.engine;
+  await world.put(configurationOf("f"));
+  for (const [version, generation] of [
+    ["1", 1],
+    ["2", 2],
+  ] as const) {
+    const configuration = configurationOf("f", { version, generation });
+    await records.put(functionPartKey("function-version", scope, "f", version), configuration);
+  }
+  const alias = {
+    name: "live",
+    functionVersion: "1",
+    description: "",
+    additionalVersionWeights: { 2: weight },
+    revisionId: "r",
+  };
+  await records.put(functionPartKey("function-alias", scope, "f", "live"), alias);
+}
+
+test("of an alias that splits its traffic every version is told with its share, the likeliest first", async () => {
+  const world = await DataPlaneWorld.open();
+  await split(world, 0.7);
+  await executed(await world.invoke("f", { qualifier: "1" })).report;
+  await settle();
+
+  const outcome = await world.dataPlane.why(scope, "f", "live");
+
+  assert(outcome.kind === "split");
+  assert.equal(outcome.alias, "live");
+  assert.deepEqual(
+    outcome.versions.map((each) => [each.version, each.weight, each.kind === "found" && each.verdict.state]),
+    [
+      ["2", 0.7, "cold"],
+      ["1", 0.3, "warm"],
+    ],
+  );
+  await world.close();
+});
+
+test("an alias that gives one of its two versions everything is told as that version", async () => {
+  const world = await DataPlaneWorld.open();
+
+  for (const [weight, version] of [
+    [0, "1"],
+    [1, "2"],
+  ] as const) {
+    await split(world, weight);
+    const outcome = await world.dataPlane.why(scope, "f", "live");
+    assert(outcome.kind === "found");
+    assert.deepEqual([outcome.version, outcome.alias], [version, "live"]);
+  }
+  await world.close();
+});
+
+test("of a split alias, a version that cannot run is told as that, beside the one that can", async () => {
+  const world = await DataPlaneWorld.open();
+  await split(world, 0.1);
+  const failed = configurationOf("f", { version: "2", generation: 3, state: "Failed", stateReason: "no code" });
+  await world.engine.records.put(functionPartKey("function-version", scope, "f", "2"), failed);
+
+  const outcome = await world.dataPlane.why(scope, "f", "live");
+
+  assert(outcome.kind === "split");
+  assert.deepEqual(
+    outcome.versions.map(({ kind }) => kind),
+    ["found", "not-ready"],
+  );
+  assert.deepEqual(outcome.versions[1], {
+    kind: "not-ready",
+    version: "2",
+    weight: 0.1,
+    state: "Failed",
+    reason: "no code",
+  });
+  await world.delete("f");
+  await settle();
+  assert.equal((await world.dataPlane.why(scope, "f", "live")).kind, "not-found");
   await world.close();
 });
 

@@ -1,5 +1,12 @@
 /** The commands beside `up`, as a person or a script runs them against a running Hearth. */
-import { PutFunctionConcurrencyCommand } from "@aws-sdk/client-lambda";
+import {
+  CreateAliasCommand,
+  PublishVersionCommand,
+  PutFunctionConcurrencyCommand,
+  UpdateFunctionConfigurationCommand,
+  waitUntilFunctionUpdatedV2,
+  waitUntilPublishedVersionActive,
+} from "@aws-sdk/client-lambda";
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -188,6 +195,54 @@ test("why says what becomes of the next call, what limits it, and what was decid
   assert.match(absent.stderr, /Function not found: arn:aws:lambda:us-east-1:000000000000:function:no-such-function/);
   assert.equal(unnamed.exitCode, 1);
   assert.match(unnamed.stderr, /that is no name or ARN of a function/);
+});
+
+test("why of an alias that splits its traffic has a line for each version, the likeliest first, and then what it rests on", async () => {
+  const lambda = hearth.lambda();
+  const waiter = { client: lambda, maxWaitTime: 30 };
+  const name = await createFunction(lambda, { "index.js": "exports.handler = async () => 1;" });
+  const named = { FunctionName: name };
+  for (const Description of ["one", "two"]) {
+    await lambda.send(new UpdateFunctionConfigurationCommand({ ...named, Description }));
+    await waitUntilFunctionUpdatedV2(waiter, named);
+    const { Version: Qualifier } = await lambda.send(new PublishVersionCommand(named));
+    await waitUntilPublishedVersionActive(waiter, { ...named, Qualifier });
+  }
+  const RoutingConfig = { AdditionalVersionWeights: { "2": 0.1 } };
+  await lambda.send(new CreateAliasCommand({ ...named, Name: "live", FunctionVersion: "1", RoutingConfig }));
+
+  const told = done(await remote("why", `${name}:live`));
+
+  assert.match(
+    told,
+    /^90 % go to version 1: cold: .+\n10 % go to version 2: cold: .+\n\n90 % go to version 1\n\nfunction +arn:\S+:1, /,
+  );
+  assert.match(told, /\n\n10 % go to version 2\n\nfunction +arn:\S+:2, /);
+});
+
+/** A pool with something in it: it is filled in the background. */
+async function filledPool(): Promise<EnvironmentsAnswer["pools"][number]> {
+  for (;;) {
+    const { pools } = JSON.parse(done(await remote("ps", "--output", "json"))) as EnvironmentsAnswer;
+    const pool = pools.find(({ ready }) => ready > 0);
+    if (pool !== undefined) return pool;
+  }
+}
+
+test("ps tells what each pool has, and what it costs in memory and in boots", async () => {
+  await createFunction(hearth.lambda(), { "index.js": "exports.handler = async () => 1;" });
+
+  const { memoryBytes, memoryByteSeconds, boots, bootMs } = await filledPool();
+  const table = done(await remote("ps"));
+
+  assert(memoryBytes > 1_000_000, `${memoryBytes}`);
+  assert(memoryByteSeconds > 0);
+  assert(boots > 0);
+  assert(bootMs > 0);
+  assert.match(
+    table,
+    /^POOL +MEMORY +READY +BOOTING +HITS +MISSES +USES +MEMORY-TIME +BOOTS +BOOT TIME\n\S+ +\d+ MB +\d+\/\d+ .+ [\d.]+ MiB +[\d.]+ MiB s +\d+ +\d/m,
+  );
 });
 
 test("invoke prints the response, then how the start was, where the time went, the memory and what is billed", async () => {

@@ -1,25 +1,36 @@
 /** `hearth why`: why a function is warm, cold or throttled just now, and what was decided about it of late. */
-import type { WhyOutcome } from "../../data-plane/data-plane.ts";
+import type { VersionOutcome, WhyOutcome } from "../../data-plane/data-plane.ts";
 import type { FunctionInsight } from "../../data-plane/insight.ts";
 import { callHearth, type Connection } from "../endpoint.ts";
 import { formatMiB, paint, table, type Output } from "../output.ts";
-import { decisionText, verdictText } from "../why-words.ts";
+import { decisionText, outcomeText, shareText } from "../why-words.ts";
 import { durationText, timeText } from "../times.ts";
 
 export async function why(connection: Connection, functionName: string, output: Output): Promise<number> {
   const response = await callHearth(connection, "/_hearth/why", { function: functionName });
-  const answer = (await response.json()) as Exclude<WhyOutcome, { readonly kind: "not-found" }>;
+  const answer = (await response.json()) as WhyOutcome;
   if (output.format === "json") output.print(JSON.stringify(answer));
-  else if (answer.kind === "not-ready") output.print(`${answer.state}: ${answer.reason}`);
-  else output.print(insightText(answer));
+  else output.print(answer.kind === "split" ? splitText(answer) : versionText(answer));
   return 0;
 }
 
-function insightText(insight: FunctionInsight): string {
+function versionText(outcome: VersionOutcome): string {
+  const verdict = paint("bold", outcomeText(outcome));
+  return outcome.kind === "found" ? `${verdict}\n\n${detailsText(outcome)}` : verdict;
+}
+
+/** First a line for each version, then what each rests on. */
+function splitText({ versions }: Extract<WhyOutcome, { readonly kind: "split" }>): string {
+  const lines = versions.map((each) => paint("bold", `${shareText(each)}: ${outcomeText(each)}`));
+  const details = versions.map((each) => (each.kind === "found" ? [`${shareText(each)}\n\n${detailsText(each)}`] : []));
+  return [lines.join("\n"), ...details.flat()].join("\n\n");
+}
+
+function detailsText(insight: FunctionInsight): string {
   const facts = factsOf(insight);
   const width = Math.max(...facts.map(([name]) => name.length));
   const lines = facts.map(([name, text]) => `${name.padEnd(width)}  ${text}`).join("\n");
-  return `${paint("bold", verdictText(insight))}\n\n${lines}\n\n${decisionTable(insight)}`;
+  return `${lines}\n\n${decisionTable(insight)}`;
 }
 
 function factsOf(insight: FunctionInsight): (readonly [name: string, text: string])[] {

@@ -14,7 +14,7 @@ import {
 } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
 import type { RecordChange, Records, Watch } from "../../engine/contract.ts";
-import { drawVersion } from "./alias-routing.ts";
+import { drawVersion, sharesOf, type VersionShare } from "./alias-routing.ts";
 
 const versionKind: FunctionPartKind = "function-version";
 const aliasKind: FunctionPartKind = "function-alias";
@@ -74,6 +74,15 @@ export class FunctionDirectory {
       return { kind: "found", configuration, ...(alias !== undefined && { alias: alias.name }) };
     }
     return { kind: "not-ready", state: configuration.state, reason: configuration.stateReason ?? "" };
+  }
+
+  /** What each version gets of an alias's invocations, the likeliest first; of anything else, or when one gets all, nothing. */
+  sharesOf(scope: Scope, name: string, qualifier: string): VersionShare[] {
+    const entry = this.#entries.get(functionArn(scope, name));
+    const alias = entry?.aliases.get(qualifier);
+    if (entry?.record === undefined || alias === undefined) return [];
+    const shares = sharesOf(alias);
+    return shares.length > 1 ? shares : [];
   }
 
   /** Whether the owner lets events come back to the function in a circle; by its unqualified ARN. */
