@@ -101,6 +101,11 @@ test("nothing of a deleted function is in flight, and what its idle environments
   await world.delete("f");
   await settle();
 
-  assert.equal(costOf(world, "f").get("IdleMemoryTime")?.sum, 256);
+  const cost = { scope, namespace: "Hearth", dimensions: [{ name: "FunctionName", value: "f" }] };
+  const minutes = await world.metrics.read(cost, "IdleMemoryTime", { fromMs: 0, toMs: Infinity });
+  assert.deepEqual(
+    Array.from(minutes.values(), ({ sum }) => sum),
+    [256],
+  );
   await world.close();
 });

@@ -60,8 +60,7 @@ export function listMetrics(
 
 /** With what is in memory only. */
 function seenOf(set: MetricSet): ReadonlyMap<string, number> {
-  if (set.open.size === 0) return set.lastSeenMs;
-  const seen = new Map(set.lastSeenMs);
+  const seen = new Map(Object.entries(set.lastSeenMs));
   for (const [minute, counts] of set.open) {
     for (const metric of counts.keys()) seen.set(metric, Math.max(minute + minuteMs, seen.get(metric) ?? 0));
   }

@@ -4,7 +4,7 @@
  * merged as if all their values had come to one. CloudWatch keeps values in buckets too, each 10 % wide.
  */
 
-/** A distribution as it is stored: sum, least, greatest, then each bucket's number and count. */
+/** A distribution as it is stored: sum, least, greatest, then each bucket's number and count, in the order of the numbers. */
 export type EncodedDistribution = readonly number[];
 
 const growth = 1.02;
@@ -14,95 +14,114 @@ const bucketOfOne = 1047;
 /** The bucket of the greatest number that a bucket keeps apart from greater ones: some 10^18. */
 const bucketMax = 3140;
 
+/** Where the buckets begin. */
+const bucketsFrom = 3;
+
 export class Distribution {
-  #count = 0;
-  #sum = 0;
-  #min = Infinity;
-  #max = -Infinity;
-  readonly #buckets = new Map<number, number>();
+  /**
+   * As it is stored, in the order of the buckets: a map and fields would take four times as much memory, and every
+   * function has dozens of distributions.
+   */
+  #encoded: number[] = [0, Infinity, -Infinity];
 
   get count(): number {
-    return this.#count;
+    let count = 0;
+    for (let at = bucketsFrom; at < this.#encoded.length; at += 2) count += this.#encoded[at + 1] ?? 0;
+    return count;
   }
 
   /** Of the values; 0 when there are none. */
   get sum(): number {
-    return this.#sum;
+    return this.#encoded[0] ?? 0;
   }
 
   get min(): number {
-    return this.#min;
+    return this.#encoded[1] ?? Infinity;
   }
 
   get max(): number {
-    return this.#max;
+    return this.#encoded[2] ?? -Infinity;
   }
 
   get average(): number {
-    return this.#sum / this.#count;
+    return this.sum / this.count;
   }
 
   record(value: number): void {
-    this.#count++;
-    this.#sum += value;
-    if (value < this.#min) this.#min = value;
-    if (value > this.#max) this.#max = value;
+    const encoded = this.#encoded;
+    encoded[0] = this.sum + value;
+    if (value < this.min) encoded[1] = value;
+    if (value > this.max) encoded[2] = value;
     const bucket = bucketOf(value);
-    this.#buckets.set(bucket, (this.#buckets.get(bucket) ?? 0) + 1);
+    const at = placeOf(encoded, bucket);
+    if (encoded[at] === bucket) encoded[at + 1] = (encoded[at + 1] ?? 0) + 1;
+    // Without room to grow: most have one or two buckets for good.
+    else this.#encoded = encoded.slice(0, at).concat([bucket, 1], encoded.slice(at));
   }
 
   merge(other: Distribution): void {
-    this.#add(other.#sum, other.#min, other.#max);
-    for (const [bucket, count] of other.#buckets) this.#fill(bucket, count);
+    this.mergeEncoded(other.#encoded);
   }
 
   /** The value that `percent` of all values do not exceed (nearest rank), within the width of a bucket. */
   percentile(percent: number): number {
-    let left = Math.max(1, Math.ceil((percent / 100) * this.#count));
-    for (const [bucket, count] of this.#ascending()) {
-      left -= count;
-      if (left <= 0) return Math.min(this.#max, Math.max(this.#min, valueOf(bucket)));
+    const encoded = this.#encoded;
+    let left = Math.max(1, Math.ceil((percent / 100) * this.count));
+    for (let at = bucketsFrom; at < encoded.length; at += 2) {
+      left -= encoded[at + 1] ?? 0;
+      if (left <= 0) return Math.min(this.max, Math.max(this.min, valueOf(encoded[at] ?? 0)));
     }
-    return this.#max;
+    return this.max;
   }
 
   /** How many values are at most each of the bounds, which rise. */
   countsUpTo(bounds: readonly number[]): number[] {
-    const ascending = this.#ascending();
-    let at = 0;
+    const encoded = this.#encoded;
+    let at = bucketsFrom;
     let count = 0;
     return bounds.map((bound) => {
       const last = bucketOf(bound);
-      for (let next = ascending[at]; next !== undefined && next[0] <= last; next = ascending[++at]) count += next[1];
+      for (; (encoded[at] ?? Infinity) <= last; at += 2) count += encoded[at + 1] ?? 0;
       return count;
     });
   }
 
   encode(): EncodedDistribution {
-    return [this.#sum, this.#min, this.#max, ...this.#ascending().flat()];
+    return [...this.#encoded];
   }
 
-  mergeEncoded([sum = 0, min = 0, max = 0, ...buckets]: EncodedDistribution): void {
-    this.#add(sum, min, max);
-    for (let index = 0; index + 1 < buckets.length; index += 2) {
-      this.#fill(buckets[index] ?? 0, buckets[index + 1] ?? 0);
+  mergeEncoded(other: EncodedDistribution): void {
+    const own = this.#encoded;
+    const [sum = 0, min = Infinity, max = -Infinity] = other;
+    const merged = [this.sum + sum, Math.min(this.min, min), Math.max(this.max, max)];
+    for (let a = bucketsFrom, b = bucketsFrom; a < own.length || b < other.length;) {
+      const bucket = Math.min(own[a] ?? Infinity, other[b] ?? Infinity);
+      let count = 0;
+      if (own[a] === bucket) {
+        count += own[a + 1] ?? 0;
+        a += 2;
+      }
+      if (other[b] === bucket) {
+        count += other[b + 1] ?? 0;
+        b += 2;
+      }
+      merged.push(bucket, count);
     }
+    // Without the room that it grew into.
+    this.#encoded = merged.slice();
   }
+}
 
-  #add(sum: number, min: number, max: number): void {
-    this.#sum += sum;
-    this.#min = Math.min(this.#min, min);
-    this.#max = Math.max(this.#max, max);
+/** Where a bucket is, or is to be. */
+function placeOf(encoded: EncodedDistribution, bucket: number): number {
+  let from = 0;
+  let to = (encoded.length - bucketsFrom) / 2;
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if ((encoded[bucketsFrom + 2 * middle] ?? Infinity) < bucket) from = middle + 1;
+    else to = middle;
   }
-
-  #fill(bucket: number, count: number): void {
-    this.#count += count;
-    this.#buckets.set(bucket, (this.#buckets.get(bucket) ?? 0) + count);
-  }
-
-  #ascending(): [number, number][] {
-    return [...this.#buckets].toSorted(([a], [b]) => a - b);
-  }
+  return bucketsFrom + 2 * from;
 }
 
 function bucketOf(value: number): number {

@@ -53,14 +53,25 @@ export class FunctionMetrics {
   readonly #hearth: MetricSet;
   readonly #byDimension = new Map<string, MetricSet>();
   readonly #resources = new Map<string, InvokedResource>();
+  #isLiving: boolean;
 
-  constructor(region: RegionMetrics, name: string) {
+  /** `isLiving`: the function exists. */
+  constructor(region: RegionMetrics, name: string, isLiving: boolean) {
     this.region = region;
     this.name = name;
-    const { scope, store } = region;
+    this.#isLiving = isLiving;
     const dimensions = [{ name: "FunctionName", value: name }];
-    this.#lambda = store.setOf({ scope, namespace: lambdaNamespace, dimensions });
-    this.#hearth = store.setOf({ scope, namespace: hearthNamespace, dimensions });
+    this.#lambda = this.#setOf(lambdaNamespace, dimensions);
+    this.#hearth = this.#setOf(hearthNamespace, dimensions);
+  }
+
+  /** The function was deleted: a scrape shows nothing of it any more. */
+  retire(): void {
+    this.#isLiving = false;
+    for (const set of [this.#lambda, this.#hearth, ...this.#byDimension.values()]) set.retire();
+    for (const { ownSet, versionSets } of this.#resources.values()) {
+      for (const set of [ownSet, ...versionSets.values()]) set.retire();
+    }
   }
 
   get lambda(): MetricSet {
@@ -71,7 +82,7 @@ export class FunctionMetrics {
   resource(qualifier = ""): InvokedResource {
     let found = this.#resources.get(qualifier);
     if (found === undefined) {
-      const ownSet = this.#setOf(this.#resourceDimensions(qualifier));
+      const ownSet = this.#setOf(lambdaNamespace, this.#resourceDimensions(qualifier));
       found = {
         sets: [this.region.lambda, this.#lambda, ownSet],
         ownSet,
@@ -90,7 +101,8 @@ export class FunctionMetrics {
     if (!isAlias) return undefined;
     let found = versionSets.get(version);
     if (found === undefined) {
-      found = this.#setOf([...this.#resourceDimensions(qualifier), { name: "ExecutedVersion", value: version }]);
+      const dimensions = [...this.#resourceDimensions(qualifier), { name: "ExecutedVersion", value: version }];
+      found = this.#setOf(lambdaNamespace, dimensions);
       versionSets.set(version, found);
     }
     return found;
@@ -111,18 +123,21 @@ export class FunctionMetrics {
   recordBy({ name, value: of }: Dimension, metric: HearthMetricName, value: number, atMs: number): void {
     const { scope, store, byDimension } = this.region;
     const key = `${name}=${of}`;
-    const own = { name: "FunctionName", value: this.name };
-    for (const [sets, dimensions] of [
-      [byDimension, []],
-      [this.#byDimension, [own]],
-    ] as const) {
-      let set = sets.get(key);
-      if (set === undefined) {
-        set = store.setOf({ scope, namespace: hearthNamespace, dimensions: [...dimensions, { name, value: of }] });
-        sets.set(key, set);
-      }
-      set.record(metric, value, atMs);
+    let all = byDimension.get(key);
+    if (all === undefined) {
+      all = store.setOf({ scope, namespace: hearthNamespace, dimensions: [{ name, value: of }] });
+      byDimension.set(key, all);
     }
+    all.record(metric, value, atMs);
+    let own = this.#byDimension.get(key);
+    if (own === undefined) {
+      own = this.#setOf(hearthNamespace, [
+        { name: "FunctionName", value: this.name },
+        { name, value: of },
+      ]);
+      this.#byDimension.set(key, own);
+    }
+    own.record(metric, value, atMs);
   }
 
   #resourceDimensions(qualifier = ""): Dimension[] {
@@ -132,8 +147,11 @@ export class FunctionMetrics {
     ];
   }
 
-  #setOf(dimensions: readonly Dimension[]): MetricSet {
+  #setOf(namespace: string, dimensions: readonly Dimension[]): MetricSet {
     const { scope, store } = this.region;
-    return store.setOf({ scope, namespace: lambdaNamespace, dimensions });
+    const set = store.setOf({ scope, namespace, dimensions });
+    // There may have been one of that name before.
+    if (this.#isLiving) set.revive();
+    return set;
   }
 }

@@ -6,7 +6,7 @@ import { createMemoryEngine } from "../../engine/memory/memory-engine.ts";
 import type { Distribution } from "./distribution.ts";
 import { LambdaMetrics, type InvokedFunction, type MeteredInvocation } from "./lambda-metrics.ts";
 import { unitOf } from "./metric-names.ts";
-import type { Dimension } from "./metric-set.ts";
+import { minuteMs, type Dimension } from "./metric-set.ts";
 import { MetricStore } from "./metric-store.ts";
 
 const scope: Scope = { account: "000000000000", region: "us-east-1" };
@@ -38,6 +38,17 @@ function countedUnder(
 ): ReadonlyMap<string, Distribution> {
   const wanted: Dimension[] = Object.entries(dimensions).map(([name, value]) => ({ name, value }));
   return store.setOf({ scope, namespace, dimensions: wanted }).totals();
+}
+
+/** What can be read of it, in all minutes. */
+async function readSums(
+  store: MetricStore,
+  namespace: string,
+  dimensions: readonly Dimension[],
+  metric: string,
+): Promise<number[]> {
+  const minutes = await store.read({ scope, namespace, dimensions }, metric, { fromMs: 0, toMs: Infinity });
+  return Array.from(minutes.values(), ({ sum }) => sum);
 }
 
 function sums(counted: ReadonlyMap<string, Distribution>, ...metrics: string[]): (number | undefined)[] {
@@ -108,7 +119,7 @@ test("a reserve that comes or goes while invocations run leaves no trace in what
   assert.equal(region.get("ConcurrentExecutions")?.max, 1);
 });
 
-test("what comes late of a deleted function is counted, and does not bring it back", () => {
+test("what comes late of a deleted function is counted, and does not bring it back", async () => {
   const { store, metrics } = open();
   const environment = { ...fn("f"), memoryMiB: 128 };
   metrics.setReserved(fn("f"), 1);
@@ -120,8 +131,36 @@ test("what comes late of a deleted function is counted, and does not bring it ba
   metrics.throttled(fn("f"), "ConcurrentInvocationLimitExceeded");
 
   assert.deepEqual(metrics.inFlight(), []);
-  assert.deepEqual(sums(countedUnder(store, "Hearth", { FunctionName: "f" }), "IdleMemoryTime"), [128]);
-  assert.deepEqual(sums(countedUnder(store, lambda, { FunctionName: "f" }), "AsyncEventsDropped", "Throttles"), [1, 1]);
+  const f = [{ name: "FunctionName", value: "f" }];
+  assert.deepEqual(await readSums(store, "Hearth", f, "IdleMemoryTime"), [128]);
+  assert.deepEqual(await readSums(store, lambda, f, "AsyncEventsDropped"), [1]);
+  assert.deepEqual(await readSums(store, lambda, f, "Throttles"), [1]);
+});
+
+test("totals of a deleted function are let go, while its values are kept; one made anew begins at nothing", async () => {
+  const { clock, store, metrics } = open();
+  const inUse = metrics.begin(fn("f", "live"));
+  run(inUse, "1");
+  metrics.throttled(fn("f"), "ConcurrentInvocationLimitExceeded");
+  await store.flush();
+
+  metrics.forget(fn("f"));
+  run(inUse, "1");
+  inUse[Symbol.dispose]();
+  await store.flush();
+  clock.advance(minuteMs);
+
+  const ofFunction = [...store.sets()].filter(({ subject }) => subject.dimensions.some(({ value }) => value === "f"));
+  assert(ofFunction.length >= 5);
+  for (const set of ofFunction) assert.equal(set.totals().size, 0, set.shard);
+  const resource = { FunctionName: "f", Resource: "f:live" };
+  const dimensions = Object.entries(resource).map(([name, value]) => ({ name, value }));
+  assert.deepEqual(await readSums(store, lambda, dimensions, "Invocations"), [2]);
+
+  using again = metrics.begin(fn("f", "live"));
+  run(again, "1");
+  await store.flush();
+  assert.deepEqual(sums(countedUnder(store, lambda, resource), "Invocations"), [1]);
 });
 
 test("what runs on provisioned concurrency, what spills over, and how much of it is used", () => {

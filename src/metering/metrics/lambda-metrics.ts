@@ -100,6 +100,7 @@ export class LambdaMetrics {
   forget(of: InvokedFunction): void {
     this.setReserved(of, undefined);
     this.setProvisioned(of, new Map());
+    this.#functions.get(of.functionArn)?.retire();
     this.#functions.delete(of.functionArn);
   }
 
@@ -163,7 +164,7 @@ export class LambdaMetrics {
   #of({ scope, functionArn }: Pick<InvokedFunction, "scope" | "functionArn">): FunctionMetrics {
     let found = this.#functions.get(functionArn);
     if (found === undefined) {
-      found = this.#newOf({ scope, functionArn });
+      found = this.#newOf({ scope, functionArn }, true);
       this.#functions.set(functionArn, found);
     }
     return found;
@@ -171,11 +172,11 @@ export class LambdaMetrics {
 
   /** What comes late, of a function that is gone, is counted and does not bring it back. */
   #about(of: Pick<InvokedFunction, "scope" | "functionArn">): FunctionMetrics {
-    return this.#functions.get(of.functionArn) ?? this.#newOf(of);
+    return this.#functions.get(of.functionArn) ?? this.#newOf(of, false);
   }
 
-  #newOf({ scope, functionArn }: Pick<InvokedFunction, "scope" | "functionArn">): FunctionMetrics {
-    return new FunctionMetrics(this.#region(scope), functionArn.slice(functionArn.lastIndexOf(":") + 1));
+  #newOf({ scope, functionArn }: Pick<InvokedFunction, "scope" | "functionArn">, isLiving: boolean): FunctionMetrics {
+    return new FunctionMetrics(this.#region(scope), functionArn.slice(functionArn.lastIndexOf(":") + 1), isLiving);
   }
 
   #region(scope: Scope): RegionMetrics {

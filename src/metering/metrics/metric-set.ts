@@ -23,6 +23,9 @@ export interface MetricSubject {
 /** Counts by metric name. */
 export type Counts = ReadonlyMap<string, Distribution>;
 
+/** When each metric last had a value, by name. An object, since there are many, of few shapes: a map takes twice as much. */
+export type SeenTimes = Readonly<Record<string, number>>;
+
 /** The name of a subject within its account and region: the same in whatever order the dimensions come. */
 export function shardOf({ namespace, dimensions }: Omit<MetricSubject, "scope">): string {
   const sorted = dimensions.toSorted((a, b) => (a.name < b.name ? -1 : 1));
@@ -38,19 +41,22 @@ export function subjectOfShard(scope: Scope, shard: string): MetricSubject {
   return { scope, namespace, dimensions };
 }
 
+const nothing: ReadonlyMap<never, never> = new Map<never, never>();
+
+/** One that is at rest holds as little as it can: there may be tens of thousands. */
 export class MetricSet {
   readonly subject: MetricSubject;
   readonly shard: string;
-  /** When each metric last had a value. */
-  readonly lastSeenMs = new Map<string, number>();
   readonly #onOpened: (set: MetricSet) => void;
-  /** Since this process began, without what is still open. */
-  readonly #totals = new Map<string, Distribution>();
-  /** By the minute's beginning. */
-  readonly #open = new Map<number, Map<string, Distribution>>();
+  #lastSeenMs: SeenTimes = {};
+  /** Since this process began, without what is still open; undefined while there are none. */
+  #totals: Map<string, Distribution> | undefined;
+  #isRetired = false;
+  /** By the minute's beginning; undefined while there is nothing. */
+  #open: Map<number, Map<string, Distribution>> | undefined;
   /** Where the last value went: most follow one another within a minute. */
   #minute = NaN;
-  #counts = new Map<string, Distribution>();
+  #counts: Map<string, Distribution> | undefined;
 
   /** `onOpened` is called when it begins to hold values that are not taken yet. */
   constructor(subject: MetricSubject, onOpened: (set: MetricSet) => void) {
@@ -61,45 +67,68 @@ export class MetricSet {
 
   record(metric: string, value: number, atMs: number): void {
     const minute = atMs - (atMs % minuteMs);
-    if (minute !== this.#minute) this.#turnTo(minute);
-    let distribution = this.#counts.get(metric);
+    const counts = minute === this.#minute && this.#counts !== undefined ? this.#counts : this.#turnTo(minute);
+    let distribution = counts.get(metric);
     if (distribution === undefined) {
       distribution = new Distribution();
-      this.#counts.set(metric, distribution);
+      counts.set(metric, distribution);
     }
     distribution.record(value);
   }
 
+  /** Another object when that changes: who holds one holds what was so. */
+  get lastSeenMs(): SeenTimes {
+    return this.#lastSeenMs;
+  }
+
+  /** It had values then. */
+  seen(times: Iterable<readonly [metric: string, seenMs: number]>): void {
+    const seen = { ...this.#lastSeenMs };
+    for (const [metric, seenMs] of times) seen[metric] = Math.max(seenMs, seen[metric] ?? 0);
+    this.#lastSeenMs = seen;
+  }
+
   /** What has not been taken yet, by minute. */
   get open(): ReadonlyMap<number, Counts> {
-    return this.#open;
+    return this.#open ?? nothing;
   }
 
   /** Hands over what is open; it counts in the totals from then on. */
   take(): [minute: number, counts: Counts][] {
-    const taken = [...this.#open];
-    this.#open.clear();
-    this.#minute = NaN;
-    for (const [minute, counts] of taken) {
-      for (const [metric, distribution] of counts) {
-        mergeInto(this.#totals, metric, distribution);
-        this.lastSeenMs.set(metric, Math.max(minute, this.lastSeenMs.get(metric) ?? 0));
-      }
-    }
+    const taken = [...this.open];
+    this.#open = undefined;
+    this.#counts = undefined;
+    this.seen(taken.flatMap(([minute, counts]) => Array.from(counts.keys(), (metric) => [metric, minute] as const)));
+    if (this.#isRetired) return taken;
+    this.#totals ??= new Map();
+    for (const [, counts] of taken) mergeAll(this.#totals, counts);
     return taken;
   }
 
-  /** All that came since this process began. */
+  /** All that came since this process began; nothing while it is retired. */
   totals(): Counts {
     const totals = new Map<string, Distribution>();
-    for (const counts of [this.#totals, ...this.#open.values()]) {
-      for (const [metric, distribution] of counts) mergeInto(totals, metric, distribution);
-    }
+    if (this.#isRetired) return totals;
+    for (const counts of [this.#totals ?? nothing, ...this.open.values()]) mergeAll(totals, counts);
     return totals;
   }
 
-  #turnTo(minute: number): void {
-    if (this.#open.size === 0) this.#onOpened(this);
+  /** What it is about is no more: its values are written down as ever, but nobody asks for their totals. */
+  retire(): void {
+    this.#isRetired = true;
+    this.#totals = undefined;
+  }
+
+  /** What it is about is there again. */
+  revive(): void {
+    this.#isRetired = false;
+  }
+
+  #turnTo(minute: number): Map<string, Distribution> {
+    if (this.#open === undefined) {
+      this.#open = new Map();
+      this.#onOpened(this);
+    }
     let counts = this.#open.get(minute);
     if (counts === undefined) {
       counts = new Map();
@@ -107,14 +136,17 @@ export class MetricSet {
     }
     this.#minute = minute;
     this.#counts = counts;
+    return counts;
   }
 }
 
-export function mergeInto(counts: Map<string, Distribution>, metric: string, distribution: Distribution): void {
-  let merged = counts.get(metric);
-  if (merged === undefined) {
-    merged = new Distribution();
-    counts.set(metric, merged);
+function mergeAll(into: Map<string, Distribution>, counts: Counts): void {
+  for (const [metric, distribution] of counts) {
+    let merged = into.get(metric);
+    if (merged === undefined) {
+      merged = new Distribution();
+      into.set(metric, merged);
+    }
+    merged.merge(distribution);
   }
-  merged.merge(distribution);
 }

@@ -87,7 +87,7 @@ test("values and names of metrics survive a restart", async () => {
   const second = await open();
 
   assert.deepEqual(
-    Array.from(second.sets(), (set) => [set.subject.dimensions, [...set.lastSeenMs.keys()]]),
+    Array.from(second.sets(), (set) => [set.subject.dimensions, Object.keys(set.lastSeenMs)]),
     [[[{ name: "FunctionName", value: "f" }], ["Invocations", "Errors"]]],
   );
   assert.equal((await sums(second, subject("f"))).length, 1);
