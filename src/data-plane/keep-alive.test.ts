@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { keepAlivePolicyNames } from "../config/keep-alive.ts";
-import { configurationOf, DataPlaneWorld, executed, settle } from "../../test/support/data-plane.ts";
+import { configurationOf, DataPlaneWorld, executed, scope, settle } from "../../test/support/data-plane.ts";
 
 const minuteMs = 60_000;
 
@@ -130,6 +130,29 @@ test("whatever the policy: a deleted function has no environments, nothing is st
     assert.equal(world.worker.live.length, 0, keepAlivePolicy);
     await world.close();
   }
+});
+
+test("what was learned of a function goes with it, also when it changed and was not invoked since", async () => {
+  const world = await DataPlaneWorld.open({ config: { keepAlivePolicy: "forecast" } });
+  const isKnown = async (): Promise<boolean> => {
+    const insight = await world.dataPlane.why(scope, "f");
+    assert(insight.kind === "found");
+    return insight.keepAlive.expectation !== undefined;
+  };
+  await world.put(configurationOf("f", { memoryMiB: 128 }));
+  await run(world, "f");
+  await world.put(configurationOf("f", { memoryMiB: 128, generation: 2 }));
+  assert(await isKnown(), "a deployment changes nothing");
+
+  await world.delete("f");
+  await world.put(configurationOf("f", { memoryMiB: 128, generation: 3 }));
+  assert(!(await isKnown()), "another function has had that name");
+
+  await run(world, "f");
+  await world.put(configurationOf("f", { memoryMiB: 256, generation: 4 }));
+  await world.put(configurationOf("f", { memoryMiB: 128, generation: 5 }));
+  assert(!(await isKnown()), "what it was is not kept beside what it is");
+  await world.close();
 });
 
 test("what was to be made ready of a function that has changed meanwhile is not started", async () => {

@@ -51,6 +51,8 @@ export class Assignment {
   readonly #decisions = new DecisionLog();
   /** By unqualified ARN, then version. */
   readonly #tables = new Map<string, Map<string, EnvironmentTable>>();
+  /** What can be invoked, by unqualified ARN: of these the keep-alive policy may know something, with a table or without. */
+  readonly #live = new Map<string, readonly FunctionConfiguration[]>();
   #closed = false;
 
   constructor(options: AssignmentOptions) {
@@ -188,22 +190,12 @@ export class Assignment {
   /** Of this function only these configurations are invoked from now on. */
   retain(functionArn: string, live: readonly FunctionConfiguration[]): void {
     this.#decisions.retain(functionArn, live);
-    const versions = this.#tables.get(functionArn);
-    if (versions === undefined) return;
-    for (const [version, table] of versions) {
-      const successor = live.find((each) => each.version === version);
-      if (successor?.generation === table.configuration.generation) continue;
-      versions.delete(version);
-      this.#keeper.unwatch(table);
-      if (successor === undefined) {
-        table.close(new UnavailableError("closing", `${functionArn}:${version} is no more.`));
-        this.#keeper.forget(table);
-      } else {
-        table.drain();
-      }
-      this.#registry.giveUpStarts(table, table.startsToSpare);
-    }
-    if (versions.size === 0) this.#tables.delete(functionArn);
+    this.#endTables(functionArn, live);
+    const gone = new Set(this.#live.get(functionArn)?.map((each) => keptAs(each).id));
+    for (const each of live) gone.delete(keptAs(each).id);
+    for (const id of gone) this.#keeper.forget(id);
+    if (live.length > 0) this.#live.set(functionArn, live);
+    else this.#live.delete(functionArn);
   }
 
   /** Undefined when no environment has that id, or no longer. */
@@ -307,6 +299,21 @@ export class Assignment {
     );
     versions.set(configuration.version, table);
     return table;
+  }
+
+  #endTables(functionArn: string, live: readonly FunctionConfiguration[]): void {
+    const versions = this.#tables.get(functionArn);
+    if (versions === undefined) return;
+    for (const [version, table] of versions) {
+      const successor = live.find((each) => each.version === version);
+      if (successor?.generation === table.configuration.generation) continue;
+      versions.delete(version);
+      this.#keeper.unwatch(table);
+      if (successor !== undefined) table.drain();
+      else table.close(new UnavailableError("closing", `${functionArn}:${version} is no more.`));
+      this.#registry.giveUpStarts(table, table.startsToSpare);
+    }
+    if (versions.size === 0) this.#tables.delete(functionArn);
   }
 
   #onAttached(): void {

@@ -135,9 +135,9 @@ export class EnvironmentKeeper {
     this.#watches.delete(table);
   }
 
-  /** That version is no more. */
-  forget(table: EnvironmentTable): void {
-    this.#policy.forget(table.kept.id);
+  /** That version is no more, or not of that size. */
+  forget(id: string): void {
+    this.#policy.forget(id);
   }
 
   close(): void {
