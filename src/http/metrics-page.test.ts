@@ -15,6 +15,7 @@ test("the pools of all workers are told together: what they have, what they gave
     memoryByteSeconds: 1.5e9,
     boots: 7,
     bootMs: 350,
+    bootCpuMs: 175,
   };
 
   const page = metricsPage({ sets: [], inFlight: [], environments: [], pools: [pool, pool], version: "1.0.0" });
@@ -27,6 +28,7 @@ test("the pools of all workers are told together: what they have, what they gave
     `hearth_pool_memory_byte_seconds_total{${labels}} 3000000000`,
     `hearth_pool_boots_total{${labels}} 14`,
     `hearth_pool_boot_seconds_total{${labels}} 0.7`,
+    `hearth_pool_boot_cpu_seconds_total{${labels}} 0.35`,
   ]) {
     assert(page.split("\n").includes(line), line);
   }

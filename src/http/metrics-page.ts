@@ -62,6 +62,7 @@ function poolFamilies(pools: readonly PoolInfo[]): Family[] {
   const memoryTime = new Sums();
   const boots = new Sums();
   const bootTime = new Sums();
+  const bootCpuTime = new Sums();
   for (const pool of pools) {
     const { runtime, memoryMiB, target, ready, booting, hits, misses } = pool;
     const labels = { runtime, memory_mib: String(memoryMiB) };
@@ -74,6 +75,7 @@ function poolFamilies(pools: readonly PoolInfo[]): Family[] {
     memoryTime.add(labels, pool.memoryByteSeconds);
     boots.add(labels, pool.boots);
     bootTime.add(labels, pool.bootMs / millisecondsPerSecond);
+    bootCpuTime.add(labels, pool.bootCpuMs / millisecondsPerSecond);
   }
   return [
     { name: "hearth_pool_sandboxes", help: "Sandboxes of the pools.", type: "gauge", samples: sandboxes.samples() },
@@ -112,6 +114,12 @@ function poolFamilies(pools: readonly PoolInfo[]): Family[] {
       help: "Time that these boots took; since the worker's start.",
       type: "counter",
       samples: bootTime.samples(),
+    },
+    {
+      name: "hearth_pool_boot_cpu_seconds_total",
+      help: "CPU time that these boots took in their sandboxes; since the worker's start.",
+      type: "counter",
+      samples: bootCpuTime.samples(),
     },
   ];
 }

@@ -170,6 +170,8 @@ export interface PoolInfo {
   /** Boots that ended, failed ones too, and how long they took together: from the order for a sandbox until it was ready. */
   readonly boots: number;
   readonly bootMs: number;
+  /** CPU time that they took in their sandboxes. */
+  readonly bootCpuMs: number;
 }
 
 export interface WorkerInfo {

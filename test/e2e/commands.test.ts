@@ -232,16 +232,17 @@ async function filledPool(): Promise<EnvironmentsAnswer["pools"][number]> {
 test("ps tells what each pool has, and what it costs in memory and in boots", async () => {
   await createFunction(hearth.lambda(), { "index.js": "exports.handler = async () => 1;" });
 
-  const { memoryBytes, memoryByteSeconds, boots, bootMs } = await filledPool();
+  const { memoryBytes, memoryByteSeconds, boots, bootMs, bootCpuMs } = await filledPool();
   const table = done(await remote("ps"));
 
   assert(memoryBytes > 1_000_000, `${memoryBytes}`);
   assert(memoryByteSeconds > 0);
   assert(boots > 0);
   assert(bootMs > 0);
+  assert(bootCpuMs > 0);
   assert.match(
     table,
-    /^POOL +MEMORY +READY +BOOTING +HITS +MISSES +USES +MEMORY-TIME +BOOTS +BOOT TIME\n\S+ +\d+ MB +\d+\/\d+ .+ [\d.]+ MiB +[\d.]+ MiB s +\d+ +\d/m,
+    /^POOL +MEMORY +READY +BOOTING +HITS +MISSES +USES +MEMORY-TIME +BOOTS +BOOT TIME +BOOT CPU\n\S+ +\d+ MB +\d+\/\d+ .+ [\d.]+ MiB +[\d.]+ MiB s +\d+ +\d/m,
   );
 });
 

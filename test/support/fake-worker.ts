@@ -182,6 +182,7 @@ export class FakeWorker implements Worker {
         memoryByteSeconds: 0,
         boots: target,
         bootMs: 0,
+        bootCpuMs: 0,
       })),
     );
   }

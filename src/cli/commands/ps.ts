@@ -50,6 +50,7 @@ function poolTable(pools: readonly PoolInfo[]): string {
       { title: "MEMORY-TIME", value: (row) => `${formatMiB(row.memoryByteSeconds)} s`, align: "right" },
       { title: "BOOTS", value: (row) => row.boots, align: "right" },
       { title: "BOOT TIME", value: (row) => durationText(row.bootMs), align: "right" },
+      { title: "BOOT CPU", value: (row) => durationText(row.bootCpuMs), align: "right" },
     ],
     pools,
   );

@@ -48,10 +48,10 @@ test("boots are counted with their time", () => {
   const sinceMs = clock.monotonicMs();
   clock.advance(30);
 
-  cost.booted(sinceMs);
+  cost.booted(sinceMs, 20);
   clock.advance(10);
-  cost.booted(sinceMs);
+  cost.booted(sinceMs, 25);
 
-  const { boots, bootMs } = cost.info();
-  assert.deepEqual([boots, bootMs], [2, 70]);
+  const { boots, bootMs, bootCpuMs } = cost.info();
+  assert.deepEqual([boots, bootMs, bootCpuMs], [2, 70, 45]);
 });

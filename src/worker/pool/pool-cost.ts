@@ -18,6 +18,7 @@ export class PoolCost<Runtime extends { memoryBytes(): number }> {
   #countedAtMs = 0;
   #boots = 0;
   #bootMs = 0;
+  #bootCpuMs = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -40,18 +41,21 @@ export class PoolCost<Runtime extends { memoryBytes(): number }> {
     this.#memoryBytes -= bytes;
   }
 
-  booted(sinceMs: number): void {
+  /** A boot ended, well or not; `sinceMs` is monotonic. */
+  booted(sinceMs: number, cpuMs: number): void {
     this.#boots += 1;
     this.#bootMs += this.#clock.monotonicMs() - sinceMs;
+    this.#bootCpuMs += cpuMs;
   }
 
-  info(): Pick<PoolInfo, "memoryBytes" | "memoryByteSeconds" | "boots" | "bootMs"> {
+  info(): Pick<PoolInfo, "memoryBytes" | "memoryByteSeconds" | "boots" | "bootMs" | "bootCpuMs"> {
     this.#count();
     return {
       memoryBytes: this.#memoryBytes,
       memoryByteSeconds: this.#memoryByteSeconds,
       boots: this.#boots,
       bootMs: this.#bootMs,
+      bootCpuMs: this.#bootCpuMs,
     };
   }
 

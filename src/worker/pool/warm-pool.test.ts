@@ -205,6 +205,8 @@ test("a runtime that does not come to its poll in time is given up", async () =>
 
   await until(() => h.reports.length === 1);
   assert.match(h.reports[0] ?? "", /not ready after 20000 ms/);
+  const pool = await poolOf(h);
+  assert.deepEqual([pool?.boots, pool?.bootMs], [1, bootTimeoutMs], "what failed cost something too");
 });
 
 test("targets can fall: what is too much is removed", async () => {
@@ -223,7 +225,7 @@ test("what the pool costs is told: memory in use, how long it was held, how many
   const processes: FakeProcess[] = [];
   await using h = harness(async (process) => {
     processes.push(process);
-    process.setUsage({ memoryBytes: 10_000_000 });
+    process.setUsage({ memoryBytes: 10_000_000, cpuMs: 25 });
     h.clock.advance(bootMs);
     await echoRuntime(process);
   });
@@ -236,7 +238,8 @@ test("what the pool costs is told: memory in use, how long it was held, how many
   await h.worker.createEnvironment(testSpec());
   const taken = await poolOf(h);
 
-  assert.deepEqual([booted?.memoryBytes, booted?.boots, booted?.bootMs], [10_000_000, 1, bootMs]);
+  assert.equal(booted?.memoryBytes, 10_000_000);
+  assert.deepEqual([booted.boots, booted.bootMs, booted.bootCpuMs], [1, bootMs, 25]);
   assert.equal(waiting?.memoryBytes, 8_000_000);
   assert.equal(waiting?.memoryByteSeconds, 10_000_000 + 2 * 8_000_000);
   assert.deepEqual([taken?.memoryBytes, taken?.memoryByteSeconds], [0, waiting?.memoryByteSeconds]);

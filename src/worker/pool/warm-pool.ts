@@ -228,13 +228,14 @@ export class WarmPool {
       await process.start();
       await booted.promise;
       entry.failures = 0;
+      entry.cost.booted(sinceMs, cpuMsOf(process));
       this.#admit(entry, process);
     } catch (error) {
+      entry.cost.booted(sinceMs, cpuMsOf(process));
       this.#onBootFailed(entry, error, process);
     } finally {
       timer.cancel();
       entry.booting -= 1;
-      entry.cost.booted(sinceMs);
     }
   }
 
@@ -297,6 +298,15 @@ export class WarmPool {
     for (const [key, entry] of this.#classes) {
       if (entry.target === 0 && entry.ready.length === 0 && entry.booting === 0) this.#classes.delete(key);
     }
+  }
+}
+
+/** 0 when there is no sandbox, or none any more. */
+function cpuMsOf(process: RuntimeProcess | undefined): number {
+  try {
+    return process?.sandbox.usage().cpuMs ?? 0;
+  } catch {
+    return 0;
   }
 }
 
