@@ -1,5 +1,12 @@
-/** What the counting service tells of one version of a function: its limits, and what of them is in use. */
+/** What the counting service tells: why an invocation may not begin; a version's limits, and what of them is in use. */
 import type { ThrottleReason } from "../frontend/contract.ts";
+
+export interface Refusal {
+  readonly admitted: false;
+  readonly reason: ThrottleReason;
+  /** Of a rate, when it will let one through; of concurrency nobody knows, and it is a guess. */
+  readonly retryAfterMs: number;
+}
 
 export interface Share {
   readonly inUse: number;
