@@ -66,7 +66,7 @@ const shown: readonly Shown[] = [
   },
   {
     name: "hearth_throttles_total",
-    help: "Invocations that were refused, by the Reason that the caller got.",
+    help: "Invocations that were refused, by reason: the Reason that the caller got, or MemoryPressure, which has none.",
     type: "counter",
     from: ofHearth("Throttles", "Reason"),
   },
