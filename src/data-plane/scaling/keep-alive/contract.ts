@@ -11,6 +11,8 @@
 export interface KeptFunction {
   readonly id: string;
   readonly memoryMiB: number;
+  /** Another policy says how long it is kept: what of it is idle is not this one's to account for. */
+  readonly isKeptElsewhere?: true;
 }
 
 export type Happening =

@@ -92,12 +92,12 @@ export class Forecast implements KeepAlivePolicy {
       case "end":
         return this.#ended(this.#functions.find(kept.id), atMs);
       case "idle":
-        this.#idleMiB += kept.memoryMiB;
+        if (kept.isKeptElsewhere !== true) this.#idleMiB += kept.memoryMiB;
         return;
       case "used":
       case "released":
       case "evicted":
-        this.#idleMiB = Math.max(0, this.#idleMiB - kept.memoryMiB);
+        if (kept.isKeptElsewhere !== true) this.#idleMiB = Math.max(0, this.#idleMiB - kept.memoryMiB);
     }
   }
 
@@ -229,7 +229,7 @@ export class Forecast implements KeepAlivePolicy {
 
   #arrived(memory: Memory, atMs: number): void {
     memory.lastArrivalMs = atMs;
-    this.#recent.add(memory);
+    if (memory.kept.isKeptElsewhere !== true) this.#recent.add(memory);
     const level = memory.levels.rise(atMs);
     if (level === undefined) return;
     const minute = Math.floor(atMs / minuteMs);

@@ -75,8 +75,8 @@ function ruleFor(rules: ReadonlyMap<string, KeepAliveRule>, id: string): KeepAli
 export class PolicyByFunction implements KeepAlivePolicy {
   readonly #general: KeepAlivePolicy;
   readonly #ruleOf: (id: string) => KeepAliveRule | undefined;
-  /** Functions with the same rule share its policy. */
-  readonly #byRule = new Map<KeepAliveRule, KeepAlivePolicy>();
+  /** By what the rule says: functions with the same one share its policy. */
+  readonly #byRule = new Map<string, KeepAlivePolicy>();
 
   constructor(general: KeepAlivePolicy, ruleOf: (id: string) => KeepAliveRule | undefined) {
     this.#general = general;
@@ -84,8 +84,9 @@ export class PolicyByFunction implements KeepAlivePolicy {
   }
 
   observe(happening: Happening, kept: KeptFunction, nowMs: number): void {
-    this.#general.observe(happening, kept, nowMs);
-    this.#own(kept.id)?.observe(happening, kept, nowMs);
+    const own = this.#own(kept.id);
+    own?.observe(happening, kept, nowMs);
+    this.#general.observe(happening, own === undefined ? kept : elsewhere(kept), nowMs);
   }
 
   observeStart(kept: KeptFunction, startMs: number): void {
@@ -94,9 +95,14 @@ export class PolicyByFunction implements KeepAlivePolicy {
   }
 
   recall(past: Past): void {
-    this.#general.recall(past);
-    if (past.kind !== "time") this.#own(past.kept.id)?.recall(past);
-    else for (const policy of this.#byRule.values()) policy.recall(past);
+    if (past.kind === "time") {
+      this.#general.recall(past);
+      for (const policy of this.#byRule.values()) policy.recall(past);
+      return;
+    }
+    const own = this.#own(past.kept.id);
+    own?.recall(past);
+    this.#general.recall(own === undefined ? past : { ...past, kept: elsewhere(past.kept) });
   }
 
   keepUntilMs(idle: IdleEnvironment, nowMs: number): number {
@@ -123,11 +129,16 @@ export class PolicyByFunction implements KeepAlivePolicy {
   #own(id: string): KeepAlivePolicy | undefined {
     const rule = this.#ruleOf(id);
     if (rule === undefined) return undefined;
-    let policy = this.#byRule.get(rule);
+    const key = `${rule.policy}:${rule.windowMs}`;
+    let policy = this.#byRule.get(key);
     if (policy === undefined) {
       policy = createPolicy(rule.policy, rule.windowMs);
-      this.#byRule.set(rule, policy);
+      this.#byRule.set(key, policy);
     }
     return policy;
   }
+}
+
+function elsewhere({ id, memoryMiB }: KeptFunction): KeptFunction {
+  return { id, memoryMiB, isKeptElsewhere: true };
 }

@@ -201,6 +201,31 @@ test("single functions, by name or ARN, have policies of their own", () => {
   assert.equal(policy.keepUntilMs(idle(versionOf("other"), 0), 0), minuteMs);
 });
 
+test("a large function that is kept for longer by a policy of its own takes nothing of what others are kept for", () => {
+  const rounds = 200;
+  const keptMs = (keepAliveFor: string): number => {
+    const policy = keepAlivePolicyOf({ keepAlivePolicy: "forecast", keepAliveMs: 10 * minuteMs, keepAliveFor });
+    const large = { ...versionOf("large"), memoryMiB: 10_240 };
+    const small = versionOf("small");
+    let sumMs = 0;
+    for (let round = 0; round < rounds; round++) {
+      const atMs = round * 7 * minuteMs;
+      // The large one is idle all the time, but for a moment now and then.
+      if (round % 20 === 0) {
+        if (round > 0) policy.observe("used", large, atMs);
+        invoke(policy, large, atMs);
+        policy.observe("idle", large, atMs);
+      }
+      invoke(policy, small, atMs);
+      sumMs += Math.min(7 * minuteMs, policy.keepUntilMs(idle(small, atMs), atMs) - atMs);
+    }
+    return sumMs;
+  };
+
+  assert(keptMs("large=fixed:4h") > 0.9 * keptMs("absent=fixed:4h,large=fixed:0s"));
+  assert(keptMs("large=fixed:4h") > 2 * keptMs(""), "as all others it would spend what they have");
+});
+
 test("beyond the functions there is room for, those invoked longest ago are forgotten", () => {
   const remembered = new Remembered((kept) => kept.id, 10);
   for (let index = 0; index < 10; index++) remembered.touch({ id: `f${index}`, memoryMiB: 1 });
