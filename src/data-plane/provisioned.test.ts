@@ -264,6 +264,20 @@ test("where there is no room it fails with that reason, and another worker mends
   await world.close();
 });
 
+test("where there is no room for all, it fails also when the last to become ready comes after others were refused", async () => {
+  const startsMs = [10, 100, 100, 100, 5000];
+  const world = await open({ memoryMiB: startsMs.length * 128, behaviour: { startMs: () => startsMs.shift() ?? 0 } });
+  await provision(world, "1", 20);
+  for (let wait = 0; wait < 160; wait++) {
+    world.clock.advance(50);
+    await settle();
+  }
+
+  const { status, available } = await statusOf(world, "1");
+  assert.deepEqual([status, available], ["FAILED", 5]);
+  await world.close();
+});
+
 test("a lost worker's environments are started again on the next", async () => {
   const world = await open();
   await provision(world, "1", 2);

@@ -265,15 +265,18 @@ export class Provisioner implements Provisioning {
   }
 
   #learn(version: ProvisionedVersion, outcome: ProvisionOutcome): void {
+    const nowMs = this.#clock.monotonicMs();
     if (outcome.kind === "ready") {
       version.failures = 0;
+      // Others may have failed while it started: no longer rest than after one.
+      version.restsUntilMs = Math.min(version.restsUntilMs, nowMs + restMs(1));
       return;
     }
     version.reason = outcome.kind === "init-failed" ? initFailure : outcome.error.message;
     // A worker that was lost or stops says nothing about the function, or about room for it.
     const counts = outcome.kind === "init-failed" || outcome.error.reason === "no-capacity";
     if (counts) version.failures++;
-    version.restsUntilMs = this.#clock.monotonicMs() + restMs(Math.max(1, version.failures));
+    version.restsUntilMs = nowMs + restMs(Math.max(1, version.failures));
   }
 
   /** Whether nothing more is to be expected for this wish. */
