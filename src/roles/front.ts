@@ -3,15 +3,10 @@
  * with; serves as an unprivileged user.
  */
 import { randomBytes, randomUUID } from "node:crypto";
-import { createReadStream, mkdirSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import type { IncomingMessage } from "node:http";
+import { mkdirSync } from "node:fs";
 import { flushCompileCache } from "node:module";
-import { join } from "node:path";
-import type { Readable } from "node:stream";
 
 import { Authenticator, type AuthPolicy } from "../aws/auth/authenticate.ts";
-import { parseSignature } from "../aws/auth/credential.ts";
 import { Sessions } from "../aws/auth/sessions.ts";
 import { createEndpoint } from "../aws/endpoint.ts";
 import { CallerRates } from "../aws/lambda/caller-rates.ts";
@@ -39,16 +34,11 @@ import { RuntimeManagement } from "../control-plane/runtime-management/runtime-m
 import { Iam } from "../control-plane/iam/iam.ts";
 import { sessionKey } from "../control-plane/iam/session-key.ts";
 import { systemClock } from "../core/clock.ts";
-import type { Scope } from "../core/identity.ts";
 import { createSurroundings } from "../data-plane/assignment/surroundings.ts";
 import { openDataPlane } from "../data-plane/data-plane.ts";
-import { backupEngine } from "../engine/backup.ts";
-import { openSqliteEngine, type SqliteEngine } from "../engine/sqlite/sqlite-engine.ts";
+import { openSqliteEngine } from "../engine/sqlite/sqlite-engine.ts";
 import { EventQueues } from "../events/event-queues.ts";
 import { SqsTarget } from "../events/sqs-target.ts";
-import { createInternalRoutes } from "../http/internal-routes.ts";
-import { metricsPage } from "../http/metrics-page.ts";
-import { bearsToken } from "../http/scrape-token.ts";
 import { LambdaMetrics } from "../metering/metrics/lambda-metrics.ts";
 import { createMappingMetrics } from "../metering/metrics/mapping-metrics.ts";
 import { MetricStore } from "../metering/metrics/metric-store.ts";
@@ -57,10 +47,10 @@ import { openPackageStore } from "../packages/package-store.ts";
 import { PollerFleet } from "../pollers/poller-fleet.ts";
 import { RuntimeRegistry } from "../runtimes/registry.ts";
 import { FunctionVariables } from "../secrets/function-variables.ts";
-import { keysDirectoryName, readKeys } from "../secrets/key-files.ts";
+import { readKeys } from "../secrets/key-files.ts";
 import { Keyring } from "../secrets/keyring.ts";
 import { LogStore } from "../telemetry/log-store.ts";
-import { version } from "../config/version.ts";
+import { createFrontRoutes } from "./front-routes.ts";
 import { instanceOf, type Instance } from "./instance.ts";
 import { autoScalingService, cloudwatchService, iamService, sqsService } from "./lazy-services.ts";
 import { addressOf, closed, listen, listenInternal } from "./listening.ts";
@@ -217,27 +207,19 @@ async function startFront(
     await autoScalingService(autoScaling),
     await sqsService({ queues, identify: (context) => identityOf({ iam, roleOf }, context) }),
   ];
-  const authenticator = new Authenticator(auth, clock, sessions);
-  const internalRoutes = createInternalRoutes({
-    version,
-    services: services.map((service) => ("facts" in service ? service : service.model).facts.name),
-    now: () => clock.now(),
-    worker: () => workers.info,
-    environments: async () => ({ environments: await dataPlane.environments(), pools: await dataPlane.pools() }),
-    why: (scope, functionName, qualifier) => dataPlane.why(scope, functionName, qualifier),
-    backup: () => backupStream(engine, instance),
-    usage: () => usage.lines(),
-    metrics: async () =>
-      metricsPage({
-        version,
-        sets: metrics.sets(),
-        inFlight: lambdaMetrics.inFlight(),
-        environments: await dataPlane.environments(),
-        pools: await dataPlane.pools(),
-      }),
-    isScraper: (request) => bearsToken(request, config.metricsToken),
-    authenticate: (request) => authenticateInternal(authenticator, request),
-    code: (request, response) => codeLinks.serve(request, response),
+  const internalRoutes = createFrontRoutes({
+    config,
+    clock,
+    instance,
+    engine,
+    services,
+    authenticator: new Authenticator(auth, clock, sessions),
+    codeLinks,
+    dataPlane,
+    workers,
+    usage,
+    metrics,
+    lambdaMetrics,
   });
   const endpoint = createEndpoint({
     services,
@@ -293,34 +275,6 @@ async function startFront(
 function authPolicyOf(config: Config): AuthPolicy {
   const keys = accessKeysOf(config);
   return keys.size === 0 ? { open: true } : { keys };
-}
-
-/** The same judgement as for the API; a GET without body has nothing more to verify. */
-async function authenticateInternal(authenticator: Authenticator, request: IncomingMessage): Promise<Scope> {
-  const [path = "/", query = ""] = (request.url ?? "/").split("?", 2);
-  const { scope, verifyBody } = authenticator.authenticate({
-    method: request.method ?? "GET",
-    path,
-    query,
-    headers: request.headers,
-    headerValues: (name) => request.headersDistinct[name],
-    parsed: parseSignature(request.headers, query),
-    origin: { kind: "client" },
-  });
-  verifyBody?.(new Uint8Array());
-  return scope;
-}
-
-/** Taken into a file first: the archive begins with what it holds, which is known only when it is whole. */
-async function backupStream(engine: SqliteEngine, instance: Instance): Promise<Readable> {
-  const file = join(instance.stateDirectory, `backup-${randomUUID()}`);
-  try {
-    await backupEngine(engine, file, undefined, { include: ["runtimes", keysDirectoryName] });
-  } catch (error) {
-    await rm(file, { force: true });
-    throw error;
-  }
-  return createReadStream(file).once("close", () => void rm(file, { force: true }));
 }
 
 function dropRoot(instance: Instance): void {
