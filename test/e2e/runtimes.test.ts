@@ -6,6 +6,7 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 import { createFunction, invoke } from "../support/functions.ts";
@@ -23,6 +24,7 @@ after(async () => {
   rmSync(scratch, { recursive: true });
 });
 
+const node24 = fileURLToPath(new URL(`../../node_modules/node24-linux-${process.arch}/bin/node`, import.meta.url));
 const pythonPath = `/usr/bin/python3.11`;
 
 for (const runtime of ["nodejs20.x", "nodejs22.x", "nodejs24.x"] as const) {
@@ -60,6 +62,17 @@ test("Node runs with Lambda's flags, which NODE_OPTIONS overrides", async () => 
   assert(!ownFlags.includes("--no-experimental-require-module"));
   assert(ownFlags.includes("--no-experimental-detect-module"));
   assert(!ownFlags.some((flag) => flag.startsWith("--max-old-space-size")));
+});
+
+test("Node 24 runs with flags that leave its own modules compiled, and shows functions no collector", async () => {
+  const lambda = hearth.lambda();
+  const tag = "require('node:v8').cachedDataVersionTag()";
+  const files = { "index.js": `exports.handler = async () => [${tag}, typeof gc];` };
+  const name = await createFunction(lambda, files, { Runtime: "nodejs24.x" });
+
+  const plainTag = Number(execFileSync(node24, ["--print", tag], { encoding: "utf8" }));
+
+  assert.deepEqual((await invoke(lambda, name)).payload, [plainTag, "undefined"]);
 });
 
 for (const [runtime, handler, files] of [

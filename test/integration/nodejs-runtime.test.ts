@@ -23,7 +23,6 @@ const nodeOf = (version: Version): string =>
 
 const argvOf = (version: Version): [string, ...string[]] => [
   nodeOf(version),
-  "--expose-gc",
   join(project, "runtimes/nodejs/bootstrap/main.js"),
 ];
 

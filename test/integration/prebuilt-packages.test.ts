@@ -19,7 +19,6 @@ function start(version: number, taskRoot: string, handler: string, environment =
   return new RuntimeUnderTest({
     argv: [
       join(project, `node_modules/node${version}-linux-${process.arch}/bin/node`),
-      "--expose-gc",
       join(project, "runtimes/nodejs/bootstrap/main.js"),
     ],
     workingDirectory: taskRoot,

@@ -1,6 +1,6 @@
 /**
  * The time between boot and function, when Hearth keeps this process ready: exercises the path of an invocation until it
- * is compiled and connected, gives back what that left in the heap, and waits to be told its function.
+ * is compiled and connected, and waits to be told its function.
  * The protocol is the private part of the worker's runtime API.
  */
 "use strict";
@@ -41,7 +41,6 @@ async function warmUp(client, modelOf) {
     });
   });
   delete process.env._X_AMZN_TRACE_ID;
-  globalThis.gc?.();
 }
 
 /**
