@@ -93,7 +93,15 @@ function throttledText(reason: Extract<Verdict, { state: "throttled" }>["reason"
 test("throttled: which limit it is, and how much of it is in use", () => {
   assert.match(
     throttledText("ReservedFunctionConcurrentInvocationLimitExceeded"),
-    /: 5 of the 5 that are reserved for it are /,
+    /: 5 of the 5 that are reserved for it are in use$/,
+  );
+  const { limits, ...rest } = insight({
+    state: "throttled",
+    reason: "ReservedFunctionConcurrentInvocationLimitExceeded",
+  });
+  assert.match(
+    outcomeText({ ...rest, limits: { ...limits, reserved: { inUse: 1, limit: 5 } } }),
+    /: 1 of the 5 that are reserved for it are in use, and the others are provisioned for its versions$/,
   );
   assert.match(
     throttledText("ConcurrentInvocationLimitExceeded"),
@@ -122,6 +130,17 @@ test("every decision is a sentence", () => {
   assert.equal(
     decisionText(decision("throttled", "MemoryPressure")),
     "throttled: MemoryPressure, since no environment could be started: memory was short",
+  );
+});
+
+test("that a provisioned environment is not ready is told with its reason", () => {
+  assert.equal(
+    decisionText(decision("not-provisioned", "init")),
+    "provisioned environment not ready: the function's init phase failed",
+  );
+  assert.equal(
+    decisionText(decision("not-provisioned", "start", { detail: "No worker has 128 MiB." })),
+    "provisioned environment not ready: No worker has 128 MiB.",
   );
 });
 

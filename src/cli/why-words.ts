@@ -50,9 +50,11 @@ function limitText({ limits }: FunctionInsight, { reason, limit }: Extract<Verdi
   if (limit !== undefined) return `no start of the scaling rate's ${scaling.max} is left`;
   switch (reason) {
     case "ReservedFunctionConcurrentInvocationLimitExceeded":
-      return reserved?.limit === 0
-        ? "its reserved concurrency is 0"
-        : `${reserved?.inUse} of the ${reserved?.limit} that are reserved for it are in use`;
+      if (reserved === undefined || reserved.limit === 0) return "its reserved concurrency is 0";
+      return (
+        `${reserved.inUse} of the ${reserved.limit} that are reserved for it are in use` +
+        (reserved.inUse < reserved.limit ? ", and the others are provisioned for its versions" : "")
+      );
     case "ConcurrentInvocationLimitExceeded":
       return `${unreserved.inUse} of the ${unreserved.limit} that functions without a reserve share are in use`;
     case "FunctionInvocationRateLimitExceeded":
@@ -127,6 +129,8 @@ export function decisionText(decision: Decision): string {
       return "expected, but not started ahead: there was no memory that is worth less to others";
     case "provisioned":
       return `provisioned environment ready after ${durationText(durationMs)}`;
+    case "not-provisioned":
+      return `provisioned environment not ready: ${reason === "init" ? "the function's init phase failed" : detail}`;
     case "expired":
     case "evicted":
     case "retired":

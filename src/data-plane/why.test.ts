@@ -176,6 +176,32 @@ test("forecast: a period that was found is told, with the minute of the next arr
   await world.close();
 });
 
+test("why a version has less provisioned than it should is among the decisions", async () => {
+  let initialized = false;
+  const world = await DataPlaneWorld.open({ memoryMiB: 256, behaviour: { initialized: () => initialized } });
+  await world.put(configurationOf("hello"));
+  await world.engine.records.put(
+    functionPartKey("function-version", scope, "hello", "1"),
+    configurationOf("hello", { version: "1" }),
+  );
+  const decided = async (): Promise<string[]> => {
+    const outcome = await world.dataPlane.why(scope, "hello", "1");
+    assert(outcome.kind === "found");
+    return kinds(outcome);
+  };
+  const key = functionPartKey("provisioned-concurrency", scope, "hello", "1");
+
+  await world.engine.records.put(key, { qualifier: "1", requested: 1, lastModifiedMs: 1 });
+  await settle();
+  assert.deepEqual(await decided(), ["not-provisioned init 1"]);
+
+  initialized = true;
+  await world.engine.records.put(key, { qualifier: "1", requested: 3, lastModifiedMs: 2 });
+  await settle();
+  assert.deepEqual(await decided(), ["provisioned wanted 2", "not-provisioned start 1", "not-provisioned init 1"]);
+  await world.close();
+});
+
 test("a change of the function ends its environments, says so, and what was known before stays", async () => {
   const world = await DataPlaneWorld.open();
   await world.put(configurationOf("hello"));

@@ -28,6 +28,8 @@ export type DecisionKind =
   | "not-prewarmed"
   /** An environment with provisioned concurrency became ready. */
   | "provisioned"
+  /** One with provisioned concurrency did not; the reason is `init` or `start`, the detail the error, if there is one. */
+  | "not-provisioned"
   /** An idle environment ended, after `durationMs`, as the keep-alive policy wanted. */
   | "expired"
   /** An idle environment ended, after `durationMs`, to make room. */

@@ -90,13 +90,16 @@ export class EnvironmentStarter {
       if (!environment.initialized) {
         environment.state = "gone";
         void this.#registry.destroy(environment);
+        table.decisions.note("not-provisioned", "init", this.#clock.now());
         return { kind: "init-failed" };
       }
       table.decisions.note("provisioned", "wanted", this.#clock.now(), environment.startMs);
       table.provision(environment);
       return { kind: "ready" };
     } catch (error) {
-      return { kind: "unavailable", error: asUnavailable(error, table.configuration.functionArn) };
+      const unavailable = asUnavailable(error, table.configuration.functionArn);
+      table.decisions.note("not-provisioned", "start", this.#clock.now(), 0, unavailable.message);
+      return { kind: "unavailable", error: unavailable };
     }
   }
 
