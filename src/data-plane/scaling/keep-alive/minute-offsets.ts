@@ -3,6 +3,8 @@
  * spread until something else is seen.
  */
 export const partsPerMinute = 12;
+export const minuteMs = 60_000;
+export const partMs = minuteMs / partsPerMinute;
 const countMax = 250;
 /** Beside what is seen, in observations for all parts together. */
 const assumed = 0.3;
