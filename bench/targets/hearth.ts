@@ -64,7 +64,8 @@ export async function snapshot(hearth: RunningHearth): Promise<Snapshot> {
   return (await (await fetch(new URL("/_hearth/environments", hearth.endpoint))).json()) as Snapshot;
 }
 
-const poolPollMs = 20;
+/** Each look takes some ms of processor time from what it looks at: oftener would measure the looking. */
+const poolPollMs = 100;
 const poolPatienceMs = 120_000;
 
 /** Resolves when `count` sandboxes of that kind stand ready. */

@@ -41,7 +41,7 @@ test("names flags and variables after the setting", () => {
 test("reports every error at once, with the legal range", () => {
   assert.deepEqual(problemsOf({ port: "70000" }, { HEARTH_POOL_MIN: "x", HEARTH_SANDBOX: "docker" }), [
     "--port: '70000' is not a whole number from 0 to 65535",
-    "HEARTH_SANDBOX: 'docker' is not one of runc, crun, runsc",
+    "HEARTH_SANDBOX: 'docker' is not one of crun, runc, runsc",
     "HEARTH_POOL_MIN: 'x' is not a whole number from 0 to 1000",
   ]);
 });

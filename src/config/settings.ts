@@ -20,10 +20,10 @@ export const settings = {
     doc: "Comma-separated `ID:SECRET` pairs. When set, every request must be signed with one of them.",
   },
   sandbox: {
-    default: "runc",
-    values: ["runc", "crun", "runsc"],
+    default: "crun",
+    values: ["crun", "runc", "runsc"],
     doc:
-      "OCI runtime that makes the sandboxes; `runsc` is gVisor, whose start and system calls are slower and which mounts no " +
+      "OCI runtime that makes the sandboxes; `runc` takes longer, `runsc` is gVisor, whose start and system calls are slower and which mounts no " +
       "shared file systems.",
   },
   cpuMode: {

@@ -114,7 +114,7 @@ test("doctor tells scripts what the host offers, each line ok, a warning or a fa
     if (status === "failure") assert.notEqual(fix ?? "", "", `${name}: ${detail}`);
   }
   const names = checks.map(({ name }) => name.toLowerCase()).join("\n");
-  for (const subject of ["kernel", "cgroup", "runc", "namespace", "seccomp", "node", "python", "port", "disk"]) {
+  for (const subject of ["kernel", "cgroup", "crun", "namespace", "seccomp", "node", "python", "port", "disk"]) {
     assert.match(names, new RegExp(subject), subject);
   }
   // This host runs Hearth.

@@ -60,6 +60,7 @@ export class SandboxHost {
   open(options: Partial<OciDriverOptions> = {}): OciDriver {
     const number = this.#drivers.length;
     const driver = new OciDriver({
+      // crun makes those of the end-to-end tests.
       runtime: "runc",
       stateDirectory: join(this.directory, `state-${number}`),
       cgroupParent: `${this.cgroupParent}-${number}`,
