@@ -20,7 +20,7 @@ function insight(verdict: Verdict, over: Partial<FunctionInsight> = {}): Found {
     runtime: "nodejs24.x",
     memoryMiB: 128,
     verdict,
-    memoryIsShort: false,
+    room: { kind: "there" },
     environments: { idle: 0, atWork: 0, starting: 0, waiting: 0, provisioned: 0, idleOnes: [] },
     keepAlive: { policy: "fixed", windowMs: 600_000, isOwn: false },
     limits: {
@@ -58,9 +58,14 @@ test("cold: what ended when and why, what comes next, and where the next start c
     /; not invoked since Hearth started; one is made ready at 12:00:01; /,
   );
   assert.match(
-    outcomeText(insight(cold, { memoryIsShort: true })),
+    outcomeText(insight(cold, { room: { kind: "short" } })),
     /starts cold as soon as there is memory, which is short: if there is none soon, it is throttled$/,
   );
+  assert.match(
+    outcomeText(insight(cold, { room: { kind: "full" } })),
+    /: all of it is promised to environments that are at work or provisioned; if none is given back soon, it is throttled$/,
+  );
+  assert.match(outcomeText(insight(cold, { room: { kind: "no-worker" } })), /there is none just now$/);
   const { pool: _pool, ...unpooled } = insight(cold);
   assert.match(outcomeText(unpooled), /starts cold from nothing: it does not use the pool$/);
 });
@@ -84,6 +89,13 @@ test("warm, starting and busy are told with what there is", () => {
     /^busy: all 3 environments are at work; /,
   );
   assert.match(outcomeText(insight({ state: "starting" })), /^starting: /);
+});
+
+test("what no worker can hold cannot start, and the most that one may be promised is told", () => {
+  assert.equal(
+    outcomeText(insight({ state: "too-large", offeredMiBMax: 100.5 })),
+    "too large: no worker can hold an environment of 128 MB, the largest may be promised 100 MiB; the next call fails",
+  );
 });
 
 function throttledText(reason: Extract<Verdict, { state: "throttled" }>["reason"], limit?: "scaling rate"): string {

@@ -38,6 +38,10 @@ function verdictText(insight: FunctionInsight): string {
       const all = environments.atWork === 1 ? "the one environment is" : `all ${environments.atWork} environments are`;
       return `busy: ${all} at work; the next call takes the first that frees, or starts cold ${startText(insight)}`;
     }
+    case "too-large": {
+      const largest = `the largest may be promised ${Math.floor(verdict.offeredMiBMax)} MiB`;
+      return `too large: no worker can hold an environment of ${insight.memoryMiB} MB, ${largest}; the next call fails`;
+    }
     case "cold":
       return `cold: no environment; ${lastEndText(insight)}${prewarmText(insight)}; next call starts cold ${startText(insight)}`;
     default:
@@ -94,9 +98,20 @@ function prewarmText({ nowMs, keepAlive: { prewarm } }: FunctionInsight): string
   return `; ${prewarm.count === 1 ? "one is" : `${prewarm.count} are`} made ready at ${timeText(prewarm.atMs, nowMs)}`;
 }
 
-function startText({ pool, memoryIsShort }: FunctionInsight): string {
-  if (memoryIsShort) return "as soon as there is memory, which is short: if there is none soon, it is throttled";
-  return poolText(pool);
+function startText({ pool, room }: FunctionInsight): string {
+  switch (room.kind) {
+    case "short":
+      return "as soon as there is memory, which is short: if there is none soon, it is throttled";
+    case "full":
+      return "as soon as there is memory: all of it is promised to environments that are at work or provisioned; if none is given back soon, it is throttled";
+    case "no-worker":
+      return "as soon as there is a worker that takes it: there is none just now";
+    case "there":
+    case "too-large":
+      return poolText(pool);
+    default:
+      return unreachable(room);
+  }
 }
 
 function poolText(pool: PoolInsight | undefined): string {

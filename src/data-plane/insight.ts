@@ -27,7 +27,16 @@ export type Verdict =
   /** All environments are at work: it takes the first that frees, or another one that is started. */
   | { readonly state: "busy" }
   /** An environment is started for it. */
-  | { readonly state: "cold" };
+  | { readonly state: "cold" }
+  /** No worker could hold an environment for it, whatever others give back: the largest may be promised so much. */
+  | { readonly state: "too-large"; readonly offeredMiBMax: number };
+
+/** Whether a worker has memory for another environment. */
+export type StartRoom =
+  | { readonly kind: "there" | "no-worker" }
+  /** A start waits for memory, and for so long only: it is really short, or all of it is promised. */
+  | { readonly kind: "short" | "full" }
+  | { readonly kind: "too-large"; readonly offeredMiBMax: number };
 
 export interface IdleInsight {
   readonly id: string;
@@ -78,8 +87,7 @@ export interface FunctionInsight {
   readonly runtime: string;
   readonly memoryMiB: number;
   readonly verdict: Verdict;
-  /** No worker has memory for another environment: a start waits for some, and for so long only. */
-  readonly memoryIsShort: boolean;
+  readonly room: StartRoom;
   readonly environments: EnvironmentsInsight;
   readonly keepAlive: KeepAliveInsight;
   readonly limits: CountedLimits & { readonly scaling: ScalingRoom };
@@ -117,7 +125,7 @@ export async function insightOf(
     ...counting.limits(scope, functionArn, version, nowMs),
     scaling: scalingRate.left(scope, functionArn, nowMs),
   };
-  const { environments, keepAlive, decisions, memoryIsShort } = assignment.inspect(configuration, idleShownMax);
+  const { environments, keepAlive, decisions, room } = assignment.inspect(configuration, idleShownMax);
   return {
     nowMs: clock.now(),
     functionArn,
@@ -125,8 +133,8 @@ export async function insightOf(
     ...(alias === undefined ? {} : { alias }),
     runtime,
     memoryMiB,
-    verdict: verdictOf(environments, limits),
-    memoryIsShort,
+    verdict: verdictOf(environments, limits, room),
+    room,
     environments,
     keepAlive: { ...keepAliveInForce(sources.config, functionArn), ...keepAlive },
     limits,
@@ -135,14 +143,16 @@ export async function insightOf(
   };
 }
 
-/** Pure. Admission comes first, then what is there, then whether more may be started. */
+/** Pure. Admission comes first, then what is there, then whether more can and may be started. */
 export function verdictOf(
   { idle, atWork, starting, waiting }: Pick<EnvironmentsInsight, "idle" | "atWork" | "starting" | "waiting">,
   { refusal, scaling }: Pick<FunctionInsight["limits"], "refusal" | "scaling">,
+  room: StartRoom,
 ): Verdict {
   if (refusal !== undefined) return { state: "throttled", reason: refusal };
   if (idle > 0) return { state: "warm" };
   if (starting > waiting) return { state: "starting" };
+  if (room.kind === "too-large") return { state: "too-large", offeredMiBMax: room.offeredMiBMax };
   if (scaling.left === 0) {
     return { state: "throttled", reason: "FunctionInvocationRateLimitExceeded", limit: "scaling rate" };
   }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { configurationOf, DataPlaneWorld, executed, scope, settle } from "../../test/support/data-plane.ts";
 import type { DataPlaneOptions } from "./data-plane.ts";
-import { memoryWaitMsMax } from "./assignment/environment-starter.ts";
+import { memoryWaitMsMax } from "./assignment/memory-line.ts";
 import { victimsPerRoundMax } from "./assignment/memory-relief.ts";
 
 const memoryMiB = 9600;
@@ -190,7 +190,7 @@ test("who is throttled for want of memory counts as that, once, gives its place 
     why.decisions.map(({ kind, reason, count }) => [kind, reason, count]),
     [["throttled", "MemoryPressure", 2]],
   );
-  assert.equal(why.memoryIsShort, true);
+  assert.deepEqual(why.room, { kind: "short" });
   assert.deepEqual(why.verdict, { state: "cold" });
   await world.close();
 });

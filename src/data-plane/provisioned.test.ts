@@ -3,7 +3,6 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { UnavailableError } from "../core/errors.ts";
 import {
   functionArn,
   functionPartKey,
@@ -11,6 +10,7 @@ import {
   type ProvisionedConcurrencyRecord,
 } from "../core/function-record.ts";
 import { configurationOf, DataPlaneWorld, executed, scope, settle } from "../../test/support/data-plane.ts";
+import { memoryWaitMsMax } from "./assignment/memory-line.ts";
 import type { ProvisioningStatus } from "./scaling/contract.ts";
 
 const arn = functionArn(scope, "hello");
@@ -312,19 +312,37 @@ test("a worker that is drained gives its environments up, and another has them",
   await world.close();
 });
 
-test("provisioned environments make no room for others", async () => {
+test("provisioned environments make no room for others: these are throttled as long as there is none", async () => {
   const world = await open({ memoryMiB: 256 });
   await provision(world, "1", 2);
 
-  const outcome = world.invoke("hello").catch((error: unknown) => error);
+  const refused = world.invoke("hello");
+  await settle();
+  world.clock.advance(memoryWaitMsMax);
+
+  assert.deepEqual(await refused, { kind: "throttled", reason: "MemoryPressure", retryAfterSeconds: 1 });
+  assert.deepEqual(versions(world), ["1", "1"]);
+  const next = world.invoke("hello");
+  await settle();
+  await provision(world, "1", 1);
+  executed(await next);
+  await world.close();
+});
+
+test("what no worker could ever hold fails, and says so", async () => {
+  const world = await open({ memoryMiB: 100 });
+  await provision(world, "1", 1);
   for (let wait = 0; wait < 5; wait++) {
+    world.clock.advance(5000);
     await settle();
-    world.clock.advance(1000);
   }
 
-  const error = await outcome;
-  assert(error instanceof UnavailableError && error.reason === "no-capacity", String(error));
-  assert.deepEqual(versions(world), ["1", "1"]);
+  const { status, reason } = await statusOf(world, "1");
+
+  assert.deepEqual(
+    [status, reason],
+    ["FAILED", "No worker can hold an execution environment of 128 MiB: the largest may be promised 100 MiB."],
+  );
   await world.close();
 });
 

@@ -129,6 +129,28 @@ test("a function that grows too fast is throttled by the scaling rate, and that 
   await world.close();
 });
 
+test("whether another environment could be started is told: now, once memory is given back, or never", async () => {
+  const world = await DataPlaneWorld.open({ workers: 0 });
+  await world.put(configurationOf("hello"));
+  await world.put(configurationOf("large", { memoryMiB: 512 }));
+  await world.put(configurationOf("larger", { memoryMiB: 1024 }));
+  assert.deepEqual((await why(world)).room, { kind: "no-worker" });
+  const worker = await world.attach({ handlerMs: () => 1000 }, 600);
+  const running = world.invoke("hello");
+  await settle();
+
+  const [small, large, larger] = [await why(world), await why(world, "large"), await why(world, "larger")];
+
+  assert.deepEqual([small.room, large.room], [{ kind: "there" }, { kind: "full" }]);
+  assert.deepEqual(large.verdict, { state: "cold" });
+  assert.deepEqual(larger.verdict, { state: "too-large", offeredMiBMax: 600 });
+  assert.equal(worker.starts.length, 1);
+  world.clock.advance(1000);
+  await executed(await running).report;
+  assert.deepEqual((await why(world, "large")).room, { kind: "there" });
+  await world.close();
+});
+
 test("what is expected, and when it will be made ready, is told; later that it was", async () => {
   const world = await DataPlaneWorld.open({
     config: { keepAlivePolicy: "fixed", keepAliveFor: "timer=hybrid:4h" },
@@ -306,10 +328,17 @@ test("admission comes before what is warm; a start that nobody waits for is the 
   const free = { refusal: undefined, scaling: { name: "current", left: 1, max: 1 } } as const;
   const refusal = "ConcurrentInvocationLimitExceeded";
 
-  assert.deepEqual(verdictOf({ ...none, idle: 1 }, { ...free, refusal }), { state: "throttled", reason: refusal });
-  assert.deepEqual(verdictOf({ ...none, starting: 2, waiting: 1 }, free), { state: "starting" });
-  assert.deepEqual(verdictOf({ ...none, starting: 1, waiting: 1, atWork: 1 }, free), { state: "busy" });
-  assert.deepEqual(verdictOf({ ...none, idle: 1 }, { ...free, scaling: { ...free.scaling, left: 0 } }), {
-    state: "warm",
+  const room = { kind: "there" } as const;
+  const tooLarge = { kind: "too-large", offeredMiBMax: 100 } as const;
+  const grown = { ...free, scaling: { ...free.scaling, left: 0 } };
+
+  assert.deepEqual(verdictOf({ ...none, idle: 1 }, { ...free, refusal }, room), {
+    state: "throttled",
+    reason: refusal,
   });
+  assert.deepEqual(verdictOf({ ...none, starting: 2, waiting: 1 }, free, room), { state: "starting" });
+  assert.deepEqual(verdictOf({ ...none, starting: 1, waiting: 1, atWork: 1 }, free, room), { state: "busy" });
+  assert.deepEqual(verdictOf({ ...none, idle: 1 }, grown, room), { state: "warm" });
+  assert.deepEqual(verdictOf({ ...none, idle: 1 }, free, tooLarge), { state: "warm" });
+  assert.deepEqual(verdictOf({ ...none, atWork: 1 }, free, tooLarge), { state: "too-large", offeredMiBMax: 100 });
 });

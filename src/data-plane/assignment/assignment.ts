@@ -11,7 +11,7 @@ import type { FunctionConfiguration } from "../../core/function-record.ts";
 import type { Scope } from "../../core/identity.ts";
 import type { ScalingRate } from "../counting/scaling-rate.ts";
 import type { Invocation, InvocationHandle, Worker } from "../../worker/contract.ts";
-import type { EnvironmentsInsight, KeepAliveView } from "../insight.ts";
+import type { EnvironmentsInsight, KeepAliveView, StartRoom } from "../insight.ts";
 import type { Overcommit } from "../placement/placement.ts";
 import { WorkerFleet, type AttachedWorker, type ConnectionListener } from "../placement/worker-fleet.ts";
 import type { WorkerNode } from "../placement/worker-node.ts";
@@ -74,7 +74,12 @@ export class Assignment {
       hasRoom: (table, newcomer) => this.#hasRoom(table, newcomer),
     });
     this.#idleMeter = new IdleMeter(options);
-    this.#registry = new EnvironmentRegistry({ ...options, keeper: this.#keeper, idleMeter: this.#idleMeter });
+    this.#registry = new EnvironmentRegistry({
+      ...options,
+      keeper: this.#keeper,
+      idleMeter: this.#idleMeter,
+      onFreed: () => this.#starter.memoryIsBack(),
+    });
     this.#starter = new EnvironmentStarter(options, this.#fleet, this.#registry, this.#keeper);
     this.#relief = new MemoryRelief(this.#registry);
     const { clock, scalingRate } = options;
@@ -122,7 +127,7 @@ export class Assignment {
     readonly environments: EnvironmentsInsight;
     readonly keepAlive: KeepAliveView;
     readonly decisions: readonly Decision[];
-    readonly memoryIsShort: boolean;
+    readonly room: StartRoom;
   } {
     const table = this.#find(configuration);
     const census = table?.census() ?? { idle: [], atWork: 0, starting: 0, waiting: 0, provisioned: 0 };
@@ -135,7 +140,7 @@ export class Assignment {
       },
       keepAlive: this.#keeper.inspect(keptAs(configuration), table),
       decisions: this.#decisions.recent(configuration),
-      memoryIsShort: this.#fleet.room({ memoryMiB: configuration.memoryMiB, packages: [] }).kind === "short",
+      room: this.#roomFor(configuration),
     };
   }
 
@@ -275,6 +280,12 @@ export class Assignment {
     if (placement.kind !== "evict") return placement.kind === "place";
     const { worker, evictMiB } = placement;
     return this.#keeper.isWorthMore(newcomer, this.#keeper.victims(worker.evictable(), evictMiB));
+  }
+
+  #roomFor({ memoryMiB }: FunctionConfiguration): StartRoom {
+    if (!this.#fleet.isOpen) return { kind: "no-worker" };
+    const placement = this.#fleet.room({ memoryMiB, packages: [] });
+    return placement.kind === "place" || placement.kind === "evict" ? { kind: "there" } : placement;
   }
 
   #find({ functionArn, version, generation }: FunctionConfiguration): EnvironmentTable | undefined {

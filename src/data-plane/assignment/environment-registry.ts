@@ -36,6 +36,7 @@ export class EnvironmentRegistry {
   readonly #metrics: LambdaMetrics;
   readonly #idleMeter: IdleMeter;
   readonly #environmentLifeMsMax: number;
+  readonly #onFreed: () => void;
   readonly #byId = new Map<EnvironmentId, Environment>();
   readonly #byAccessKey = new Map<string, Environment>();
   readonly #destroying = new Set<Promise<void>>();
@@ -46,12 +47,15 @@ export class EnvironmentRegistry {
     readonly metrics: LambdaMetrics;
     readonly idleMeter: IdleMeter;
     readonly environmentLifeMsMax: number;
+    /** Called when memory of a worker is nobody's any more, or could be given to somebody else. */
+    readonly onFreed: () => void;
   }) {
     this.#clock = options.clock;
     this.#keeper = options.keeper;
     this.#metrics = options.metrics;
     this.#idleMeter = options.idleMeter;
     this.#environmentLifeMsMax = options.environmentLifeMsMax;
+    this.#onFreed = options.onFreed;
   }
 
   get(id: EnvironmentId): EnvironmentIdentity | undefined {
@@ -73,9 +77,10 @@ export class EnvironmentRegistry {
     environment.node.remove(environment);
     this.#byId.delete(environment.id);
     this.#byAccessKey.delete(environment.spec.credentials.accessKeyId);
+    this.#onFreed();
   }
 
-  /** Starts to count its idle time. */
+  /** Starts to count its idle time; it may be gone afterwards, if somebody waits for its memory. */
   becameIdle(environment: Environment): void {
     environment.idleSinceMs = this.#clock.monotonicMs();
     this.#idleMeter.began(environment);
@@ -83,6 +88,7 @@ export class EnvironmentRegistry {
     const endsAtMs = this.#endsAtMs(environment);
     // A timer that is under way finds the later end when it fires: going idle seldom costs a timer.
     if (environment.expiry === undefined || endsAtMs < environment.expiry.atMs) this.#armExpiry(environment, endsAtMs);
+    this.#onFreed();
   }
 
   /** Since when it waits, and until when, as things are now; on the wall clock. */
@@ -137,10 +143,10 @@ export class EnvironmentRegistry {
     if (environment.state === "gone") return;
     environment.expiry?.timer.cancel();
     this.#note(environment, "ended", environment.node.lost ? "worker-lost" : "by-itself");
-    this.forget(environment);
     environment.table.remove(environment);
     this.#idleMeter.ended(environment);
     this.#keeper.gone(environment, "released");
+    this.forget(environment);
   }
 
   endedById(id: EnvironmentId): void {

@@ -9,6 +9,7 @@ import type { FunctionConfiguration } from "../../core/function-record.ts";
 import type { LambdaMetrics } from "../../metering/metrics/lambda-metrics.ts";
 import type { WorkerFleet } from "../placement/worker-fleet.ts";
 import { packagesOf } from "../placement/packages.ts";
+import type { Placement } from "../placement/placement.ts";
 import type { WorkerNode } from "../placement/worker-node.ts";
 import type { RandomBytes } from "./credentials.ts";
 import type { EnvironmentRegistry } from "./environment-registry.ts";
@@ -17,14 +18,13 @@ import { Environment } from "./environment.ts";
 import type { ProvisionOutcome } from "../scaling/provisioner.ts";
 import type { EnvironmentKeeper } from "./keeper.ts";
 import { specOf, type LaunchPlan, type LaunchPlanner } from "./launch-plan.ts";
+import { MemoryLine, type LineOutcome } from "./memory-line.ts";
 import type { StartRefusal } from "./waiting-line.ts";
 
 /** Attempts to start one environment before a waiter is told. */
 export const startAttemptsMax = 3;
 /** Wait before the second attempt; doubles with each further one. A new worker ends it early. */
 export const startRetryMs = 100;
-/** How long a start waits where memory is really short, until idle environments have given some back or others have ended. */
-export const memoryWaitMsMax = 10_000;
 /** When who waited for it in vain may come again: nobody knows when there will be memory, and it is measured more often. */
 const memoryRetryMs = 1000;
 /** How long a start waits for a worker to connect: a supervisor restarts one within a second or two. */
@@ -46,8 +46,8 @@ export class EnvironmentStarter {
   readonly #registry: EnvironmentRegistry;
   readonly #keeper: EnvironmentKeeper;
   readonly #sleepers = new Set<() => void>();
-  /** Those that wait for memory. */
-  readonly #starved = new Set<() => void>();
+  /** Starts on demand that wait for memory. */
+  readonly #starved: MemoryLine<Environment | NoRoom>;
   #closed = false;
 
   constructor(
@@ -59,13 +59,14 @@ export class EnvironmentStarter {
     this.#options = options;
     this.#keeper = keeper;
     this.#clock = options.clock;
+    this.#starved = new MemoryLine(options.clock);
     this.#fleet = fleet;
     this.#registry = registry;
   }
 
-  /** Never rejects: the table learns how it ended. */
+  /** Never rejects: the table learns how it ended, unless the start was taken back from it. */
   async start(table: EnvironmentTable): Promise<void> {
-    let environment: Environment;
+    let environment: Environment | "unwanted";
     try {
       this.#options.onColdStart(table.configuration);
       environment = await this.#startRepeatedly(table);
@@ -74,19 +75,24 @@ export class EnvironmentStarter {
       table.startFailed(isRefused ? memoryRefusal : asUnavailable(error, table.configuration.functionArn));
       return;
     }
+    if (environment === "unwanted") return;
     this.#keeper.started(environment);
     table.started(environment);
   }
 
   /**
-   * Starts one environment ahead of demand, without a second attempt: whoever asked decides about that. Never rejects;
-   * the table has it when its init phase succeeded.
+   * Starts one environment ahead of demand, without a second attempt or a wait for memory: whoever asked decides about
+   * that. Never rejects; the table has it when its init phase succeeded.
    */
   async provision(table: EnvironmentTable): Promise<ProvisionOutcome> {
     try {
       const plan = await this.#options.planner.plan(table.scope, table.configuration);
       const provisioned = { ...plan, initializationType: "provisioned-concurrency" } as const;
-      const environment = await this.#startOnce(table, provisioned, () => true);
+      const createdAtMs = this.#clock.monotonicMs();
+      await this.#workerArrives();
+      const environment = this.#claim(table, provisioned, createdAtMs);
+      if (!(environment instanceof Environment)) throw noRoom(environment, plan.memoryMiB);
+      await this.#create(environment);
       if (!environment.initialized) {
         environment.state = "gone";
         void this.#registry.destroy(environment);
@@ -109,22 +115,23 @@ export class EnvironmentStarter {
     this.memoryIsBack();
   }
 
-  /** Starts that wait for memory look again. */
+  /** There may be memory that was not there before: starts that wait for some look again. */
   memoryIsBack(): void {
-    for (const wake of this.#starved) wake();
+    this.#starved.feed();
   }
 
   /** No further attempts. */
   close(): void {
     this.#closed = true;
-    this.wake();
+    for (const wake of this.#sleepers) wake();
+    this.#starved.close();
   }
 
-  async #startRepeatedly(table: EnvironmentTable): Promise<Environment> {
+  async #startRepeatedly(table: EnvironmentTable): Promise<Environment | "unwanted"> {
     const plan = await this.#options.planner.plan(table.scope, table.configuration);
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#startOnce(table, plan, () => table.needsStart);
+        return await this.#startOnce(table, plan);
       } catch (error) {
         if (!(error instanceof UnavailableError) || attempt === startAttemptsMax) throw error;
         if (refusalBehind(error) !== undefined || error.reason === "busy") throw error;
@@ -134,34 +141,56 @@ export class EnvironmentStarter {
     }
   }
 
-  async #startOnce(table: EnvironmentTable, plan: LaunchPlan, isWanted: () => boolean): Promise<Environment> {
-    const createdAtMs = this.#clock.monotonicMs();
-    if (!this.#fleet.isOpen) await this.#workerArrives();
-    let room = this.#room(plan);
-    while (room === undefined) {
-      await this.#starve(createdAtMs, isWanted);
-      room = this.#room(plan);
+  async #startOnce(table: EnvironmentTable, plan: LaunchPlan): Promise<Environment | "unwanted"> {
+    const sinceMs = this.#clock.monotonicMs();
+    await this.#workerArrives();
+    let claimed: LineOutcome<Environment | NoRoom> = this.#claim(table, plan, sinceMs);
+    if (!(claimed instanceof Environment) && claimed.kind !== "too-large") {
+      claimed = await this.#starved.join({
+        memoryMiB: plan.memoryMiB,
+        sinceMs,
+        giveUp: () => table.giveUpStart(),
+        claim: () => {
+          const found = this.#claim(table, plan, sinceMs);
+          return found instanceof Environment || found.kind === "too-large" ? found : undefined;
+        },
+      });
     }
-    // At once, before anybody else sees the same room.
-    const { node, evictMiB } = room;
+    if (claimed === "unwanted") return claimed;
+    if (claimed === "late") throw new MemoryShortage();
+    if (!(claimed instanceof Environment)) throw noRoom(claimed, plan.memoryMiB);
+    await this.#create(claimed);
+    return claimed;
+  }
+
+  /** Chooses a worker and takes the memory there at once, before anybody else sees the same room. */
+  #claim(table: EnvironmentTable, plan: LaunchPlan, createdAtMs: number): Environment | NoRoom {
+    const room = this.#fleet.room({ memoryMiB: plan.memoryMiB, packages: packagesOf(plan) });
+    if (room.kind !== "place" && room.kind !== "evict") return room;
     const spec = specOf(plan, table.configuration, this.#options.random, this.#clock.now());
-    const environment = new Environment(spec, table, node, createdAtMs);
+    const environment = new Environment(spec, table, room.worker, createdAtMs);
     // Registered before it exists: its own init code may already call Hearth with its credentials.
     this.#registry.add(environment);
+    // Memory is promised several times over: the start need not wait until the evicted ones are gone.
+    if (room.kind === "evict") void this.#registry.evict(room.worker, { neededMiB: room.evictMiB, reason: "Room" });
+    return environment;
+  }
+
+  async #create(environment: Environment): Promise<void> {
+    const { spec, node } = environment;
     try {
-      // Memory is promised several times over: the start need not wait until the evicted ones are gone.
-      if (evictMiB > 0) void this.#registry.evict(node, { neededMiB: evictMiB, reason: "Room" });
+      // While the start waited for its turn.
+      if (hasEnded(environment)) throw new UnavailableError("worker-gone", "It ended before it was started.");
       const ready = await node.worker.createEnvironment(spec);
       if (hasEnded(environment)) throw new UnavailableError("worker-gone", "It ended as soon as it had started.");
       environment.phases = ready.phases;
       this.#options.metrics.environmentStarted(spec, ready.phases);
       environment.initialized = ready.initialized;
-      environment.startMs = this.#clock.monotonicMs() - createdAtMs;
-      return environment;
+      environment.startMs = this.#clock.monotonicMs() - environment.createdAtMs;
     } catch (error) {
       this.#registry.forget(environment);
       // One that was given up says nothing of its worker.
-      if (!hasEnded(environment)) await this.#learnFrom(error, node, plan.memoryMiB);
+      if (!hasEnded(environment)) await this.#learnFrom(error, node, spec.memoryMiB);
       throw error;
     }
   }
@@ -173,49 +202,23 @@ export class EnvironmentStarter {
     if (error.reason === "closing") this.#fleet.drain(node);
   }
 
-  /** Undefined while memory is short. Throws when no worker is large enough, however much its idle environments give back. */
-  #room(plan: LaunchPlan): Room | undefined {
-    const placement = this.#fleet.room({ memoryMiB: plan.memoryMiB, packages: packagesOf(plan) });
-    switch (placement.kind) {
-      case "place":
-        return { node: placement.worker, evictMiB: 0 };
-      case "evict":
-        return { node: placement.worker, evictMiB: placement.evictMiB };
-      case "short":
-        return undefined;
-      case "full": {
-        const message = `No worker has ${plan.memoryMiB} MiB for another execution environment.`;
-        throw new UnavailableError("no-capacity", message);
-      }
-      default:
-        return unreachable(placement);
-    }
-  }
-
-  /** Waits until there may be memory again; for so long in all, and only while the environment is wanted. */
-  async #starve(sinceMs: number, isWanted: () => boolean): Promise<void> {
-    const leftMs = memoryWaitMsMax - (this.#clock.monotonicMs() - sinceMs);
-    if (leftMs <= 0 || this.#closed || !isWanted()) {
-      throw new MemoryShortage();
-    }
-    await this.#pause(leftMs, this.#starved);
-  }
-
+  /** At once if there is one. */
   async #workerArrives(): Promise<void> {
+    if (this.#fleet.isOpen) return;
     await this.#pause(workerWaitMsMax);
     if (!this.#fleet.isOpen) throw new UnavailableError("worker-gone", "No worker takes new execution environments.");
   }
 
   /** Ends early when a worker arrives or everything closes. */
-  #pause(durationMs: number, sleepers = this.#sleepers): Promise<void> {
+  #pause(durationMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const wake = (): void => {
       timer.cancel();
-      sleepers.delete(wake);
+      this.#sleepers.delete(wake);
       resolve();
     };
     const timer = this.#clock.after(durationMs, wake);
-    sleepers.add(wake);
+    this.#sleepers.add(wake);
     return promise;
   }
 }
@@ -228,10 +231,23 @@ class MemoryShortage extends UnavailableError {
   }
 }
 
-interface Room {
-  readonly node: WorkerNode<Environment>;
-  /** How much idle environments have to give back first. */
-  readonly evictMiB: number;
+/** Why there is none, now or ever. */
+type NoRoom = Exclude<Placement<WorkerNode<Environment>>, { readonly kind: "place" | "evict" }>;
+
+function noRoom(placement: NoRoom, memoryMiB: number): UnavailableError {
+  switch (placement.kind) {
+    case "short":
+      return new MemoryShortage();
+    case "full":
+      return new UnavailableError("no-capacity", `No worker has ${memoryMiB} MiB for another execution environment.`);
+    case "too-large": {
+      const largest = `the largest may be promised ${Math.floor(placement.offeredMiBMax)} MiB`;
+      const message = `No worker can hold an execution environment of ${memoryMiB} MiB: ${largest}.`;
+      return new UnavailableError("no-capacity", message);
+    }
+    default:
+      return unreachable(placement);
+  }
 }
 
 /** It may have ended, alone or with its worker, before the answer to its start was read. */

@@ -25,7 +25,7 @@ import { WaitingLine, type Acquired, type StartRefusal } from "./waiting-line.ts
 export interface TableActions {
   /** Takes the right to start one more environment: 0 when it was there, else the time in ms until it may be. */
   mayStart(table: EnvironmentTable): number;
-  /** Begins to start an environment; ends in `started` or `startFailed`, once. */
+  /** Begins to start an environment; ends in `started`, `startFailed` or a successful `giveUpStart`, once. */
   start(table: EnvironmentTable): void;
   /** The environment is in no table any more: it has to be destroyed. */
   retire(environment: Environment): void;
@@ -193,6 +193,13 @@ export class EnvironmentTable {
   /** Starts under way that would serve nobody. */
   get startsToSpare(): number {
     return Math.max(0, this.#starting - this.#waiters.size);
+  }
+
+  /** Takes back a start under way, if it would serve nobody; then neither `started` nor `startFailed` is to follow. */
+  giveUpStart(): boolean {
+    if (this.startsToSpare === 0) return false;
+    this.#starting--;
+    return true;
   }
 
   started(environment: Environment): void {

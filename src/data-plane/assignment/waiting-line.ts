@@ -15,7 +15,7 @@ export const environmentWaitMsMax = 60_000;
 /** A timer that fires a rounding error early has fired: it must not be set again for no time at all. */
 const timerSlackMs = 0.001;
 
-/** There is no environment, and none may be started yet: the function grows too fast, or memory is really short. */
+/** There is no environment, and none may be started yet: the function grows too fast, or no worker has memory for one. */
 export interface StartRefusal {
   readonly limit: "scaling rate" | "memory";
   readonly retryAfterMs: number;

@@ -81,6 +81,16 @@ test("a worker that is really short of memory takes nothing new, however little 
   assert.equal(placed([load("short", { isShort: true, committedMiB: 1024 })]), "full");
 });
 
+test("what no worker could hold whatever others give back is told from what has to wait, with the most that one offers", () => {
+  const workers = [load("small", { memoryMiB: 50 }), load("larger", { memoryMiB: 100, committedMiB: 100 })];
+  const leaving = load("leaving", { draining: true });
+
+  assert.deepEqual(place(workers, small, once), { kind: "too-large", offeredMiBMax: 100 });
+  assert.equal(placed(workers, { memory: 2, cpu: 2 }), "full");
+  assert.equal(placed([...workers, leaving]), "full", "what replaces it may be as large");
+  assert.equal(placed([]), "full", "nobody knows how large workers are");
+});
+
 test("where every worker is full, idle environments make room on the one that has to give up least", () => {
   const workers = [
     load("busy", { committedMiB: 1024, idleMiB: 100 }),
@@ -132,7 +142,8 @@ test("over any fleet of hundreds, the choice is the best there is and never exce
           return;
         }
         assert.equal(fitting.length, 0);
-        const giving = (each: NamedLoad): boolean => each.idleMiB >= -leftOn(each);
+        const canHold = (each: NamedLoad): boolean => offeredMiB(each, overcommit) >= memoryMiB;
+        const giving = (each: NamedLoad): boolean => canHold(each) && each.idleMiB >= -leftOn(each);
         if (placement.kind === "evict") {
           assert(open.includes(placement.worker) && giving(placement.worker));
           assert.equal(placement.evictMiB, -leftOn(placement.worker));
@@ -142,6 +153,7 @@ test("over any fleet of hundreds, the choice is the best there is and never exce
             placement.kind === "short",
             workers.some((each) => !each.draining && each.isShort && giving(each)),
           );
+          assert.equal(placement.kind === "too-large", workers.length > 0 && !workers.some(canHold));
         }
       },
     ),

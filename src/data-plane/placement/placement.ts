@@ -42,7 +42,10 @@ export type Placement<W> =
   | { readonly kind: "evict"; readonly worker: W; readonly evictMiB: number }
   /** There would be room, but the memory of every such worker is short just now. */
   | { readonly kind: "short" }
-  | { readonly kind: "full" };
+  /** All that workers may be promised is held by environments that are not idle, or kept ready. */
+  | { readonly kind: "full" }
+  /** No worker could ever hold it, whatever others give back: the largest may be promised so much. */
+  | { readonly kind: "too-large"; readonly offeredMiBMax: number };
 
 /** Memory that comes with one vCPU, as on Lambda. */
 export const memoryMiBPerCpu = 1769;
@@ -63,9 +66,13 @@ export function place<W extends WorkerLoad>(
   let best: { readonly worker: W; readonly leftMiB: number; readonly holds: boolean } | undefined;
   let evictable: { readonly worker: W; readonly evictMiB: number } | undefined;
   let isAnyShort = false;
+  /** Of those that drain too: what comes after them is as large. */
+  let offeredMiBMax: number | undefined;
   for (const worker of workers) {
-    if (worker.draining) continue;
-    const leftMiB = offeredMiB(worker, overcommit) - worker.committedMiB - wanted.memoryMiB;
+    const offered = offeredMiB(worker, overcommit);
+    offeredMiBMax = Math.max(offered, offeredMiBMax ?? 0);
+    if (worker.draining || offered < wanted.memoryMiB) continue;
+    const leftMiB = offered - worker.committedMiB - wanted.memoryMiB;
     if (leftMiB < 0 && worker.idleMiB < -leftMiB) continue;
     if (worker.isShort) {
       isAnyShort = true;
@@ -80,5 +87,7 @@ export function place<W extends WorkerLoad>(
   }
   if (best !== undefined) return { kind: "place", worker: best.worker };
   if (evictable !== undefined) return { kind: "evict", ...evictable };
-  return isAnyShort ? { kind: "short" } : { kind: "full" };
+  if (isAnyShort) return { kind: "short" };
+  if (offeredMiBMax !== undefined && offeredMiBMax < wanted.memoryMiB) return { kind: "too-large", offeredMiBMax };
+  return { kind: "full" };
 }
