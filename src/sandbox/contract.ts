@@ -10,6 +10,12 @@ import type { Readable } from "node:stream";
 
 export type SandboxId = string;
 
+/**
+ * Connections that may wait to be accepted, on a listener of a sandbox: an SDK's client opens 50. Each is taken by the
+ * worker at once, whatever a function that floods it sends.
+ */
+export const listenBacklog = 64;
+
 export interface Mount {
   /** Absolute path on the host. */
   readonly source: string;
@@ -104,8 +110,8 @@ export interface Sandbox {
   /** Of each companion, in the order of the specification; `destroyed` for one that the sandbox's end took along. */
   readonly companionExits: readonly Promise<SandboxExit>[];
   /**
-   * A listening descriptor for one of `listenPorts`, for `server.listen({ fd })`. The caller owns it from here on;
-   * each port is handed out once.
+   * A listening descriptor for one of `listenPorts`, for `server.listen({ fd, backlog: listenBacklog })`. The caller owns
+   * it from here on; each port is handed out once.
    */
   takeListener(port: number): number;
   /** Runs the command, or the companions where there are any. */

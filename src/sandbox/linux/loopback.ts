@@ -2,10 +2,8 @@
  * Sockets on 127.0.0.1 that exist before anybody connects: bound, and for TCP listening, when the function returns.
  * They belong to the network namespace that the calling thread is in (see `namespaces.ts`).
  */
+import { listenBacklog } from "../contract.ts";
 import * as libc from "./libc.ts";
-
-/** Connections that may wait to be accepted; a runtime opens a handful. */
-export const listenBacklog = 64;
 
 export interface BoundSocket {
   readonly fd: number;

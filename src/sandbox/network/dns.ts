@@ -7,6 +7,7 @@ import { createSocket, type RemoteInfo, type Socket as DatagramSocket } from "no
 import { createServer, type Server, type Socket } from "node:net";
 
 import type { Clock, Timer } from "../../core/clock.ts";
+import { listenBacklog } from "../contract.ts";
 import { close } from "../linux/libc.ts";
 import { emptyAnswer, headerBytes, isInternalName, parseQuery, responseCode } from "./dns-message.ts";
 import { duplicate } from "./netlink.ts";
@@ -96,7 +97,7 @@ class Forwarder implements DnsServer {
     this.#listener = createServer((stream) => this.#serveStream(stream));
     this.#listener.maxConnections = streamsMax;
     this.#listener.on("error", () => this.close());
-    this.#listener.listen({ fd: duplicate(streamFd) });
+    this.#listener.listen({ fd: duplicate(streamFd), backlog: listenBacklog });
   }
 
   #stopListening(): void {

@@ -5,6 +5,7 @@
 import { connect, createServer, type Socket } from "node:net";
 
 import type { Clock } from "../../core/clock.ts";
+import { listenBacklog } from "../../sandbox/contract.ts";
 import type { EnvironmentId } from "../contract.ts";
 import { TokenBucket } from "../logs/token-bucket.ts";
 
@@ -73,7 +74,7 @@ export function serveEndpoint(options: {
   });
   // An accept that fails is the sandbox's loss.
   server.on("error", () => undefined);
-  server.listen({ fd: options.descriptor });
+  server.listen({ fd: options.descriptor, backlog: listenBacklog });
   return {
     close: () => {
       server.close();

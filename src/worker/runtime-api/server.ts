@@ -6,6 +6,7 @@
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from "node:http";
 import { createServer as createListener, type Server, type Socket } from "node:net";
 
+import { listenBacklog } from "../../sandbox/contract.ts";
 import {
   responseTooLarge,
   sendAnswer,
@@ -96,7 +97,7 @@ export class RuntimeApiServer {
     listener.on("drop", () => void tolerates(peer));
     // An accept that fails is the sandbox's loss.
     listener.on("error", () => undefined);
-    listener.listen({ fd: descriptor });
+    listener.listen({ fd: descriptor, backlog: listenBacklog });
     return {
       close: () => {
         listener.close();
