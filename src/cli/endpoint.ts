@@ -23,12 +23,17 @@ export function connectionOf(endpoint: string | undefined, environment: Environm
   if (!URL.canParse(address)) throw new CommandError(`'${address}' is no address such as http://127.0.0.1:4566`, 2);
   return {
     url: new URL(address),
-    region: environment["AWS_REGION"] ?? environment["AWS_DEFAULT_REGION"] ?? defaultRegion,
+    region: regionOf(environment),
     credentials: {
       accessKeyId: environment["AWS_ACCESS_KEY_ID"] ?? "hearth",
       secretAccessKey: environment["AWS_SECRET_ACCESS_KEY"] ?? "hearth",
     },
   };
+}
+
+/** As the AWS tools choose it. */
+export function regionOf(environment: Environment): string {
+  return environment["AWS_REGION"] ?? environment["AWS_DEFAULT_REGION"] ?? defaultRegion;
 }
 
 /** Settings for an AWS SDK client. */

@@ -9,7 +9,7 @@ import { ConfigError, flagOf, parseConfig, settingNames, variableOf, type Settin
 import type * as RuntimeCommands from "./commands/runtimes.ts";
 import { settings, type Config, type Setting } from "../config/settings.ts";
 import { version } from "../config/version.ts";
-import { connectionOf, type Connection } from "./endpoint.ts";
+import { connectionOf, regionOf, type Connection } from "./endpoint.ts";
 import { addResourceCommands } from "./resource-commands.ts";
 import { CommandError, createOutput, type Output, type OutputFormat } from "./output.ts";
 
@@ -189,6 +189,7 @@ interface SimulateFlags extends CommonOptions {
   readonly workerMemory: number;
   readonly concurrency: number;
   readonly scalingRate: Config["scalingRate"];
+  readonly region?: string;
   readonly arrivals: "spread" | "minute";
   readonly instant: boolean;
   readonly seed: number;
@@ -222,6 +223,7 @@ function addSimulate(
         .choices(settings.scalingRate.values)
         .default(settings.scalingRate.default),
     )
+    .option("--region <name>", "whose burst the classic scaling rate has (AWS_REGION)", parseRegion)
     .addOption(
       new Option("--arrivals <when>", "within its minute, or at its start")
         .choices(["spread", "minute"])
@@ -264,6 +266,7 @@ function addSimulate(
           workerMemoryMiB: flags.workerMemory * 1024,
           accountConcurrency: flags.concurrency,
           scalingRate: flags.scalingRate,
+          region: flags.region ?? regionOf(process.env),
         },
         ...(flags.chart === undefined ? {} : { chartFile: flags.chart }),
         ...(flags.part === undefined ? {} : { part: flags.part }),
@@ -344,6 +347,11 @@ function parsePart(text: string): { nth: number; of: number } {
     throw new InvalidArgumentError("give it as 1/3, 2/3 or 3/3.");
   }
   return { nth: Number(nth), of: Number(of) };
+}
+
+function parseRegion(text: string): string {
+  if (!/^[a-z]+(-[a-z]+)+-\d+$/.test(text)) throw new InvalidArgumentError("give it as us-east-1.");
+  return text;
 }
 
 function parseAmount(text: string): number {

@@ -24,6 +24,33 @@ test("each policy is a point, those of one kind a line, and the more cold starts
   assert(first < second && second < third);
 });
 
-test("with nothing to show there is an empty chart", () => {
+test("a policy without cold starts, or without idle memory, is on that axis, hollow, and that is said", () => {
+  const chart = frontierChart(
+    [report("fixed:0s", 1000, 0), report("fixed:1h", 300, 400), report("fixed:24h", 0, 4000)],
+    "Cold",
+  );
+
+  const hollow = [...chart.matchAll(/<circle cx="([\d.]+)" cy="([\d.]+)" r="4" fill="none"/g)];
+  assert.deepEqual(
+    hollow.map(([, x, y]) => [Number(x) === 74, Number(y) === 400]),
+    [
+      [true, false],
+      [false, true],
+    ],
+  );
+  assert.match(chart, /<title>fixed:0s: 1000 cold starts, 0 GiB hours<\/title>/);
+  assert.match(chart, /<polyline [^>]*points="[\d.]+,[\d.]+"/);
+  assert.match(chart, /hollow, on an axis: none at all/);
+  assert.doesNotMatch(frontierChart([report("fixed:1h", 300, 400)], "Cold"), /hollow/);
+});
+
+test("small amounts are told with their digits, in what is pointed at and along the axes", () => {
+  const chart = frontierChart([report("fixed:1m", 3, 0.0123456), report("fixed:2m", 2, 0.0166)], "Cold");
+
+  assert.match(chart, /<title>fixed:1m: 3 cold starts, 0\.0123 GiB hours<\/title>/);
+  assert.match(chart, /text-anchor="middle">0\.015<\/text>/);
+});
+
+test("with nothing at all there is no line and no number that is none", () => {
   assert.doesNotMatch(frontierChart([report("fixed:0s", 0, 0)], "none"), /NaN|Infinity|<polyline/);
 });

@@ -1,8 +1,9 @@
 /**
  * Draws policies by what they waste and how many cold starts they leave: a self-contained SVG, both axes logarithmic,
- * for light and dark pages. Policies of one kind are a line, so that a kind's whole frontier is seen.
+ * for light and dark pages. Policies of one kind are a line, so that a kind's whole frontier is seen. One without any
+ * cold start, or without idle memory, has no place on such an axis: it is a hollow point at the axis's end.
  */
-import type { Report } from "./tally.ts";
+import { amountText, type Report } from "./tally.ts";
 
 const width = 760;
 const height = 460;
@@ -17,9 +18,8 @@ interface Axis {
 }
 
 export function frontierChart(reports: readonly Report[], title: string): string {
-  const drawn = reports.filter(({ coldStarts, idleGiBHours }) => coldStarts > 0 && idleGiBHours > 0);
-  const across = axisOf(drawn.map(({ idleGiBHours }) => idleGiBHours));
-  const up = axisOf(drawn.map(({ coldStarts }) => coldStarts));
+  const across = axisOf(reports.map(({ idleGiBHours }) => idleGiBHours));
+  const up = axisOf(reports.map(({ coldStarts }) => coldStarts));
   const x = (value: number): number => between(across, value, plot.left, plot.right);
   const y = (value: number): number => between(up, value, plot.bottom, plot.top);
 
@@ -46,17 +46,21 @@ export function frontierChart(reports: readonly Report[], title: string): string
     `<text x="${(plot.left + plot.right) / 2}" y="${plot.bottom + 42}" text-anchor="middle">memory kept idle, GiB hours</text>`,
     `<text transform="translate(18 ${(plot.top + plot.bottom) / 2}) rotate(-90)" text-anchor="middle">cold starts</text>`,
   );
-  for (const [index, [kind, ofKind]] of [...Map.groupBy(drawn, kindOf)].entries()) {
+  for (const [index, [kind, ofKind]] of [...Map.groupBy(reports, kindOf)].entries()) {
     const colour = colours[index % colours.length] ?? colours[0];
     const points = ofKind
       .toSorted((a, b) => a.idleGiBHours - b.idleGiBHours)
       .map((report) => ({ report, x: at(x(report.idleGiBHours)), y: at(y(report.coldStarts)) }));
-    const path = points.map((point) => `${point.x},${point.y}`).join(" ");
-    lines.push(`<polyline fill="none" stroke="${colour}" stroke-width="2" points="${path}"/>`);
+    const path = points.filter(({ report }) => !hasNone(report)).map((point) => `${point.x},${point.y}`);
+    if (path.length > 0) {
+      lines.push(`<polyline fill="none" stroke="${colour}" stroke-width="2" points="${path.join(" ")}"/>`);
+    }
     for (const point of points) {
-      const facts = `${point.report.policy}: ${point.report.coldStarts} cold starts, ${point.report.idleGiBHours.toFixed(0)} GiB hours`;
+      const { policy, coldStarts, idleGiBHours } = point.report;
+      const facts = `${policy}: ${coldStarts} cold starts, ${amountText(idleGiBHours)} GiB hours`;
+      const paint = hasNone(point.report) ? `fill="none" stroke="${colour}" stroke-width="2"` : `fill="${colour}"`;
       lines.push(
-        `<circle cx="${point.x}" cy="${point.y}" r="4" fill="${colour}"><title>${escaped(facts)}</title></circle>`,
+        `<circle cx="${point.x}" cy="${point.y}" r="4" ${paint} pointer-events="all"><title>${escaped(facts)}</title></circle>`,
         `<text x="${point.x}" y="${at(Number(point.y) - 8)}" text-anchor="middle" font-size="10">${escaped(variantOf(point.report))}</text>`,
       );
     }
@@ -66,8 +70,16 @@ export function frontierChart(reports: readonly Report[], title: string): string
       `<text x="${plot.right + 36}" y="${legendY}">${escaped(kind)}</text>`,
     );
   }
+  if (reports.some(hasNone)) {
+    const note = "hollow, on an axis: none at all, which a logarithmic scale cannot show";
+    lines.push(`<text x="${plot.left}" y="${plot.bottom + 56}" font-size="10">${note}</text>`);
+  }
   lines.push("</svg>");
   return `${lines.join("\n")}\n`;
+}
+
+function hasNone({ coldStarts, idleGiBHours }: Report): boolean {
+  return coldStarts === 0 || idleGiBHours === 0;
 }
 
 /** The part of a policy's name before its window. */
@@ -79,8 +91,9 @@ function variantOf({ policy }: Report): string {
   return policy.split(":")[1] ?? "";
 }
 
-/** A little wider than the values; ticks at 1, 2 and 5 times the powers of ten, at least three of them. */
-function axisOf(values: readonly number[]): Axis {
+/** A little wider than the values above 0; ticks at 1, 2 and 5 times the powers of ten, at least three of them. */
+function axisOf(amounts: readonly number[]): Axis {
+  const values = amounts.filter((amount) => amount > 0);
   const low = Math.min(...values);
   const high = Math.max(...values);
   if (!Number.isFinite(low)) return { min: 1, max: 10, ticks: [1, 10] };
@@ -100,7 +113,9 @@ function axisOf(values: readonly number[]): Axis {
   return { min, max, ticks: coarse.length >= 3 ? coarse : ticks([1, 1.5, 2, 3, 4, 5, 6, 8]) };
 }
 
+/** What is 0 is at the axis's end. */
 function between({ min, max }: Axis, value: number, from: number, to: number): number {
+  if (value === 0) return from;
   return from + (Math.log(value / min) / Math.log(max / min)) * (to - from);
 }
 
@@ -109,7 +124,7 @@ function at(position: number): string {
 }
 
 function labelOf(value: number): string {
-  return value >= 1 ? value.toLocaleString("en-US", { maximumFractionDigits: 1 }) : value.toPrecision(1);
+  return value >= 1 ? value.toLocaleString("en-US", { maximumFractionDigits: 1 }) : amountText(value);
 }
 
 function escaped(text: string): string {

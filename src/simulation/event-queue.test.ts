@@ -25,3 +25,12 @@ test("events come by time, then by rank, then in the order in which they were ad
     assert.equal(queue.take(), undefined);
   }
 });
+
+test("what is added later to a place that was reserved comes before what was added meanwhile", () => {
+  const queue = new EventQueue<{ readonly atMs: number; readonly rank: number; readonly name: string }>();
+  const place = queue.reserve();
+  queue.add({ atMs: 1, rank: 0, name: "meanwhile" });
+  queue.add({ atMs: 1, rank: 0, name: "reserved" }, place);
+
+  assert.deepEqual([queue.take()?.name, queue.take()?.name], ["reserved", "meanwhile"]);
+});

@@ -1,10 +1,14 @@
-/** What is due next: by time, then by rank (small first), then in the order in which it was added. A binary heap. */
+/**
+ * What is due next: by time, then by rank (small first), then in the order in which it was added, or its place
+ * reserved. A binary heap.
+ */
 export interface Due {
   readonly atMs: number;
   readonly rank: number;
 }
 
-interface Entry<T> {
+/** What is compared is at hand here: the queue is long, and most of a simulation's time would go into looking it up. */
+interface Entry<T> extends Due {
   readonly due: T;
   readonly sequence: number;
 }
@@ -17,9 +21,14 @@ export class EventQueue<T extends Due> {
     return this.#heap[0]?.due;
   }
 
-  add(due: T): void {
+  /** A place among what is due at the same time, for something that may be added later. */
+  reserve(): number {
+    return this.#sequence++;
+  }
+
+  add(due: T, sequence = this.reserve()): void {
     const heap = this.#heap;
-    const entry = { due, sequence: this.#sequence++ };
+    const entry = { atMs: due.atMs, rank: due.rank, sequence, due };
     let index = heap.length;
     heap.push(entry);
     while (index > 0) {
@@ -56,8 +65,7 @@ export class EventQueue<T extends Due> {
   }
 }
 
-function isBefore<T extends Due>(a: Entry<T>, b: Entry<T>): boolean {
-  const [x, y] = [a.due, b.due];
-  if (x.atMs !== y.atMs) return x.atMs < y.atMs;
-  return x.rank === y.rank ? a.sequence < b.sequence : x.rank < y.rank;
+function isBefore(a: Entry<unknown>, b: Entry<unknown>): boolean {
+  if (a.atMs !== b.atMs) return a.atMs < b.atMs;
+  return a.rank === b.rank ? a.sequence < b.sequence : a.rank < b.rank;
 }

@@ -6,6 +6,8 @@ import type { TraceFunction } from "./trace.ts";
 
 export interface SimulatedWorker extends WorkerLoad {
   committedMiB: number;
+  /** Of those in `idle`. */
+  idleMiB: number;
   readonly idle: Set<SimulatedEnvironment>;
 }
 
@@ -21,8 +23,13 @@ export class SimulatedEnvironment implements IdleEnvironment {
   readonly worker: SimulatedWorker;
   idleSinceMs = 0;
   isIdle = false;
-  /** When the question whether to keep it is due; another time means that the question was put since. */
+  /** When the question whether to keep it is due; never while it works. */
   expiresAtMs = Infinity;
+  /** When that is looked at next. */
+  lookedAtMs = Infinity;
+  /** For when it was last put, whether it works or not, and its place among all that are due then. */
+  lastExpiryMs = Infinity;
+  lastExpiryPlace = 0;
   running: Running | undefined;
 
   constructor(owner: SimulatedFunction, worker: SimulatedWorker) {

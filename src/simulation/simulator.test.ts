@@ -80,7 +80,7 @@ test("beyond the account's concurrency invocations are throttled", () => {
 
   const report = simulate("fixed", createPolicy("fixed", 0), trace, { ...options, accountConcurrency: 2 });
 
-  assert.equal(report.throttled, 1);
+  assert.deepEqual([report.served, report.throttled], [2, 1]);
 });
 
 test("functions that need environments faster than the scaling rate gives them are throttled", () => {
@@ -89,12 +89,19 @@ test("functions that need environments faster than the scaling rate gives them a
     Array.from({ length: 1200 }, () => 0),
   );
   const later = recorded("b", [1]);
-  const throttledAt = (scalingRate?: "current" | "classic") => {
-    const limits = { accountConcurrency: 10_000, ...(scalingRate === undefined ? {} : { scalingRate }) };
-    return simulate("fixed", createPolicy("fixed", 0), traceOf(2, burst, later), { ...options, ...limits }).throttled;
+  const throttledAt = (limits: Pick<SimulationOptions, "scalingRate" | "region">) => {
+    const trace = traceOf(2, burst, later);
+    const policy = createPolicy("fixed", 0);
+    return simulate("fixed", policy, trace, { ...options, accountConcurrency: 10_000, ...limits }).throttled;
   };
 
-  assert.deepEqual([throttledAt(), throttledAt("current"), throttledAt("classic")], [0, 200, 0]);
+  assert.deepEqual([throttledAt({}), throttledAt({ scalingRate: "current" })], [0, 200]);
+  // The bursts are 3000, 1000 and 500; the function that comes later draws from what is left.
+  assert.deepEqual(
+    ["us-east-1", "eu-central-1", "sa-east-1"].map((region) => throttledAt({ scalingRate: "classic", region })),
+    [0, 201, 701],
+  );
+  assert.equal(throttledAt({ scalingRate: "classic" }), 0);
 });
 
 test("within a memory budget idle environments make room, and what finds no room waits for it", () => {
@@ -138,12 +145,14 @@ test("whatever is drawn: every invocation is served or throttled, and memory sta
     for (const policy of ["fixed", "hybrid", "greedy-dual", "forecast"] as const) {
       const trace = generateTrace({ functions: 5, days: 1, seed });
       const memoryMiB = 1024 + 512 * seed;
-      const report = simulate(policy, createPolicy(policy, 20 * minuteMs), trace, { ...options, memoryMiB, seed });
+      const limits = { memoryMiB, accountConcurrency: seed === 2 ? 3 : 1000, seed };
+      const report = simulate(policy, createPolicy(policy, 20 * minuteMs), trace, { ...options, ...limits });
       const largest = Math.max(...trace.functions.map((each) => each.memoryMiB));
 
       assert(report.peakMemoryGiB <= memoryMiB / 1024, `${policy}, seed ${seed}`);
       assert(report.idleGiBHours <= (memoryMiB / 1024) * 24, `${policy}, seed ${seed}`);
-      assert(report.coldStarts <= report.invocations, `${policy}, seed ${seed}`);
+      assert.equal(report.served + report.throttled, report.invocations, `${policy}, seed ${seed}`);
+      assert(report.coldStarts <= report.served, `${policy}, seed ${seed}`);
       assert(largest <= memoryMiB || report.coldStarts > 0, `${policy}, seed ${seed}`);
     }
   }

@@ -9,6 +9,7 @@
  * At the same instant what ends or is made ready comes before arrivals, and arrivals before what is given up.
  */
 import { settings } from "../config/settings.ts";
+import { defaultRegion, type Scope } from "../core/identity.ts";
 import { CountingService } from "../data-plane/counting/counting-service.ts";
 import { createScalingRate, type ScalingRate, type ScalingRateName } from "../data-plane/counting/scaling-rate.ts";
 import { place } from "../data-plane/placement/placement.ts";
@@ -27,6 +28,8 @@ export interface SimulationOptions extends ArrivalOptions {
   readonly accountConcurrency: number;
   /** How fast functions get environments; undefined: as fast as they need them. */
   readonly scalingRate?: ScalingRateName;
+  /** Where they are: the classic scaling rate has another burst in each. */
+  readonly region?: string;
   /** Called as simulated time goes on, with the share of the trace that is done. */
   readonly onProgress?: (share: number) => void;
 }
@@ -46,7 +49,7 @@ const outlookRestMs = 1000;
 const refusedRestMs = 60_000;
 /** Nothing is promised that is not there, and CPU is not looked at: traces do not tell what of it they used. */
 const onlyMemoryOnce = { memory: 1, cpu: 1 } as const;
-const scope = { account: "000000000000", region: "us-east-1" } as const;
+const account = "000000000000";
 const version = "$LATEST";
 
 export function simulate(name: string, policy: KeepAlivePolicy, trace: Trace, options: SimulationOptions): Report {
@@ -57,6 +60,7 @@ class Simulator {
   readonly #policy: KeepAlivePolicy;
   readonly #trace: Trace;
   readonly #options: SimulationOptions;
+  readonly #scope: Scope;
   readonly #counting: CountingService;
   readonly #scalingRate: ScalingRate | undefined;
   readonly #tally: Tally;
@@ -73,7 +77,8 @@ class Simulator {
     this.#policy = policy;
     this.#trace = trace;
     this.#options = options;
-    const { accountConcurrency, scalingRate } = options;
+    const { accountConcurrency, scalingRate, region = defaultRegion } = options;
+    this.#scope = { account, region };
     const requestsPerConcurrency = settings.requestsPerConcurrency.default;
     const environmentsPerTenSeconds = settings.environmentsPerTenSeconds.default;
     this.#counting = new CountingService({ accountConcurrency, requestsPerConcurrency });
@@ -123,7 +128,7 @@ class Simulator {
         this.#end(event.environment);
         break;
       case "expiry":
-        if (event.environment.isIdle && event.environment.expiresAtMs === event.atMs) this.#review(event.environment);
+        if (event.environment.lookedAtMs === event.atMs) this.#expiryIsDue(event.environment);
         break;
       case "outlook":
         if (event.of.outlookAtMs === event.atMs) this.#act(event.of);
@@ -139,7 +144,7 @@ class Simulator {
       this.#tally.throttled++;
       return;
     }
-    const admission = this.#counting.admit(scope, owner.kept.id, version, this.#nowMs);
+    const admission = this.#counting.admit(this.#scope, owner.kept.id, version, this.#nowMs);
     if (!admission.admitted) {
       this.#tally.throttled++;
       return;
@@ -165,7 +170,7 @@ class Simulator {
   }
 
   #mayStart({ kept }: SimulatedFunction): boolean {
-    return this.#scalingRate === undefined || this.#scalingRate.take(scope, kept.id, this.#nowMs) === 0;
+    return this.#scalingRate === undefined || this.#scalingRate.take(this.#scope, kept.id, this.#nowMs) === 0;
   }
 
   #begin(environment: SimulatedEnvironment, running: Running): void {
@@ -200,6 +205,7 @@ class Simulator {
     environment.idleSinceMs = this.#nowMs;
     owner.idle.push(environment);
     worker.idle.add(environment);
+    worker.idleMiB += owner.kept.memoryMiB;
     this.#policy.observe("idle", owner.kept, this.#nowMs);
     // Not given up before the arrivals of this instant.
     this.#expire(environment, Math.max(this.#nowMs, this.#policy.keepUntilMs(environment, this.#nowMs)));
@@ -221,7 +227,21 @@ class Simulator {
 
   #expire(environment: SimulatedEnvironment, atMs: number): void {
     environment.expiresAtMs = atMs;
-    if (atMs < Infinity) this.#events.add({ kind: "expiry", atMs, rank: lateRank, environment });
+    if (atMs !== environment.lastExpiryMs) {
+      environment.lastExpiryMs = atMs;
+      environment.lastExpiryPlace = this.#events.reserve();
+    }
+    // What is under way finds the later time when it is due: to become idle seldom costs an event.
+    if (atMs >= environment.lookedAtMs) return;
+    environment.lookedAtMs = atMs;
+    this.#events.add({ kind: "expiry", atMs, rank: lateRank, environment }, environment.lastExpiryPlace);
+  }
+
+  #expiryIsDue(environment: SimulatedEnvironment): void {
+    environment.lookedAtMs = Infinity;
+    if (!environment.isIdle) return;
+    if (environment.expiresAtMs > this.#nowMs) this.#expire(environment, environment.expiresAtMs);
+    else this.#review(environment);
   }
 
   /** Asks what is to be made ready, and when. */
@@ -309,6 +329,7 @@ class Simulator {
     environment.isIdle = false;
     environment.expiresAtMs = Infinity;
     worker.idle.delete(environment);
+    worker.idleMiB -= owner.kept.memoryMiB;
     owner.idle.splice(owner.idle.lastIndexOf(environment), 1);
   }
 
@@ -317,20 +338,15 @@ class Simulator {
   }
 
   #addWorker(memoryMiB: number): SimulatedWorker {
-    const idle = new Set<SimulatedEnvironment>();
     const worker: SimulatedWorker = {
       memoryMiB,
       committedMiB: 0,
-      idle,
+      idleMiB: 0,
+      idle: new Set(),
       cpus: Number.POSITIVE_INFINITY,
       draining: false,
       isShort: false,
       holds: () => true,
-      get idleMiB(): number {
-        let sum = 0;
-        for (const each of idle) sum += each.owner.kept.memoryMiB;
-        return sum;
-      },
     };
     this.#workers.add(worker);
     return worker;

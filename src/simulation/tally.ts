@@ -8,7 +8,9 @@ const perGiBHour = 1024 * 3_600_000;
 export interface Report {
   readonly policy: string;
   readonly functions: number;
+  /** Each of them was served or throttled. */
   readonly invocations: number;
+  readonly served: number;
   readonly throttled: number;
   /** Invocations that found no environment ready. */
   readonly coldStarts: number;
@@ -95,6 +97,7 @@ export class Tally {
       policy,
       functions: trace.functions.length,
       invocations,
+      served: this.served,
       throttled: this.throttled,
       coldStarts,
       coldShare: invocations === 0 ? 0 : coldStarts / invocations,
@@ -116,6 +119,12 @@ export class Tally {
       ...(this.forecastErrors && { forecastErrors: this.forecastErrors }),
     };
   }
+}
+
+/** An amount of a report to be read, with three digits at least, however small it is. */
+export function amountText(amount: number): string {
+  const digits = amount >= 100 ? { maximumFractionDigits: 1 } : { maximumSignificantDigits: 3 };
+  return amount.toLocaleString("en-US", { ...digits, useGrouping: false });
 }
 
 /** Between two values, in proportion. */

@@ -385,6 +385,7 @@ test("simulate compares policies over a generated trace, over what was recorded,
   assert.match(done(await remote("simulate", "--policies", "fixed:10m")), /^\d+ functions, \d+ invocations\n\nPOLICY/);
 
   assert.equal((await hearthCommand(["simulate", "--policies", "lru", "--generate", "5"])).exitCode, 2);
+  assert.equal((await hearthCommand(["simulate", "--region", "nowhere", "--generate", "5"])).exitCode, 2);
   assert.equal((await hearthCommand(["simulate", join(scratch, "absent")])).exitCode, 1);
   const nobody = await hearthCommand(["simulate", "--generate", "1", "--part", "2/2"]);
   assert.equal(nobody.exitCode, 1);

@@ -2,15 +2,15 @@
  * `hearth simulate`: replays a trace through the data plane's own policies under a simulated clock, and tells what each
  * way of keeping environments warm would cost and save. Needs a running Hearth only for its recorded usage.
  */
-import { readFile, stat, writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { access, constants, readFile, stat, writeFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 
 import { unreachable } from "../../core/invariant.ts";
 import { readAzureTrace } from "../../simulation/azure-trace.ts";
 import { frontierChart } from "../../simulation/chart.ts";
 import { compare, type ComparisonOptions, type Contender } from "../../simulation/compare.ts";
 import { generateTrace } from "../../simulation/generated-trace.ts";
-import type { Report } from "../../simulation/tally.ts";
+import { amountText, type Report } from "../../simulation/tally.ts";
 import { partOf, TraceError, type Trace, type TraceFunction } from "../../simulation/trace.ts";
 import { parseUsageTrace } from "../../simulation/usage-trace.ts";
 import { callHearth, type Connection } from "../endpoint.ts";
@@ -47,20 +47,42 @@ export function defaultContenders(limited: boolean): string[] {
 }
 
 export async function simulate(options: SimulateOptions, output: Output): Promise<number> {
+  const chartFile = options.chartFile === undefined ? undefined : resolve(options.chartFile);
+  // A simulation may take minutes: better told before than after.
+  if (chartFile !== undefined) await expectWritable(chartFile);
   const whole = await traceFrom(options.source, options.simulation.seed);
   const trace = options.part === undefined ? whole : partOf(whole, options.part.nth, options.part.of);
   if (trace.functions.every(isNeverInvoked)) throw new CommandError("nothing to simulate: no function is invoked");
   const reports = await compare(options.contenders, trace, options.simulation, showProgress);
   if (process.stderr.isTTY) process.stderr.write("\r\u001B[K");
-  if (options.chartFile !== undefined) {
-    const file = resolve(options.chartFile);
-    await writeFile(file, frontierChart(reports, "Cold starts against idle memory")).catch((error: unknown) => {
-      throw new CommandError(`${file} was not written: ${(error as Error).message}`);
+  if (chartFile !== undefined) {
+    await writeFile(chartFile, frontierChart(reports, "Cold starts against idle memory")).catch((error: unknown) => {
+      throw new CommandError(`${chartFile} was not written: ${(error as Error).message}`);
     });
-    output.note(`chart: ${file}`);
+    output.note(`chart: ${chartFile}`);
   }
   output.print(output.format === "json" ? JSON.stringify(reports) : reportTable(reports));
   return 0;
+}
+
+/** It can be written to, or made. */
+async function expectWritable(file: string): Promise<void> {
+  try {
+    const isThere = await stat(file).then(
+      (found) => {
+        if (found.isDirectory()) throw new CommandError(`${file} is a directory: name a file for the chart`);
+        return true;
+      },
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT") return false;
+        throw error;
+      },
+    );
+    await access(isThere ? file : dirname(file), constants.W_OK);
+  } catch (error) {
+    if (error instanceof CommandError) throw error;
+    throw new CommandError(`${file} cannot be written: ${(error as Error).message}`);
+  }
 }
 
 async function traceFrom(source: TraceSource, seed: number): Promise<Trace> {
@@ -102,19 +124,20 @@ function reportTable(reports: readonly Report[]): string {
       { title: "POLICY", value: (row) => row.policy },
       { title: "COLD", value: (row) => row.coldStarts, align: "right" },
       { title: "COLD %", value: (row) => (row.coldShare * 100).toFixed(3), align: "right" },
-      { title: "COLD H", value: (row) => row.coldStartHours.toFixed(2), align: "right" },
+      { title: "COLD H", value: (row) => amountText(row.coldStartHours), align: "right" },
       { title: "FN P50 %", value: (row) => percent(row.coldShareByFunction.p50), align: "right" },
       { title: "FN P75 %", value: (row) => percent(row.coldShareByFunction.p75), align: "right" },
       { title: "ALWAYS %", value: (row) => percent(row.coldShareByFunction.always), align: "right" },
-      { title: "IDLE GIB H", value: (row) => row.idleGiBHours.toFixed(1), align: "right" },
+      { title: "IDLE GIB H", value: (row) => amountText(row.idleGiBHours), align: "right" },
       { title: "DELAY P50", value: (row) => delay(row.startDelayMs.p50), align: "right" },
       { title: "P95", value: (row) => delay(row.startDelayMs.p95), align: "right" },
       { title: "P99", value: (row) => delay(row.startDelayMs.p99), align: "right" },
       { title: "AHEAD", value: (row) => row.prewarmed, align: "right" },
       { title: "EVICTED", value: (row) => row.evictions, align: "right" },
+      { title: "SERVED", value: (row) => row.served, align: "right" },
       { title: "THROTTLED", value: (row) => row.throttled, align: "right" },
       { title: "WORKERS", value: (row) => row.workers, align: "right" },
-      { title: "PEAK GIB", value: (row) => row.peakMemoryGiB.toFixed(1), align: "right" },
+      { title: "PEAK GIB", value: (row) => amountText(row.peakMemoryGiB), align: "right" },
     ],
     reports,
   );
