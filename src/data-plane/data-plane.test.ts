@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { functionArn, functionPartKey } from "../core/function-record.ts";
 import { configurationOf, DataPlaneWorld, executed, scope, settle, variables } from "../../test/support/data-plane.ts";
+import { rememberedHours } from "./scaling/cold-start-demand.ts";
 import { tickMs } from "./scaling/pool-keeper.ts";
 
 test("a function that does not exist is not found, under the name by which it was called", async () => {
@@ -197,7 +198,7 @@ test("every invocation that ran leaves a usage record", async () => {
   await world.close();
 });
 
-test("pools follow the functions that exist and the cold starts of late", async () => {
+test("pools follow the functions that exist, the cold starts of late, and the bursts of a day", async () => {
   const world = await DataPlaneWorld.open({ behaviour: { handlerMs: () => 1 } });
   const targets = (): (readonly [number, number])[] =>
     world.worker.poolTargets.map((each) => [each.memoryMiB, each.target] as const);
@@ -225,6 +226,8 @@ test("pools follow the functions that exist and the cold starts of late", async 
 
   await world.delete("large");
   world.clock.advance(600_000);
+  assert.deepEqual(targets(), [[128, 8]]);
+  world.clock.advance((rememberedHours + 1) * 3_600_000);
   assert.deepEqual(targets(), [[128, 2]]);
   await settle();
   await world.close();

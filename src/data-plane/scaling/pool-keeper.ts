@@ -8,7 +8,8 @@ import type { FunctionConfiguration } from "../../core/function-record.ts";
 import type { RuntimePack } from "../../runtimes/contract.ts";
 import type { PoolInfo, PoolTarget, Worker } from "../../worker/contract.ts";
 import type { PoolInsight } from "../insight.ts";
-import { ColdStartDemand, poolClassKey, poolTargets, type PoolBounds, type PoolClass } from "./pool-targets.ts";
+import { ColdStartDemand } from "./cold-start-demand.ts";
+import { poolClassKey, poolTargets, type PoolBounds, type PoolClass } from "./pool-targets.ts";
 
 /** Changes that follow one another within this time are sent as one. */
 const settleMs = 50;

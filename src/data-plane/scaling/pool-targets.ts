@@ -1,9 +1,11 @@
 /**
- * How many booted sandboxes of each class (runtime, memory) should stand ready. A pure function of the classes in use
- * and of the recent demand for cold starts: a class that is used at all has a few, one that has just seen a burst has
- * as many as that burst took, and forgets it within minutes.
+ * How many booted sandboxes of each class (runtime, memory) should stand ready: a pure function of the classes in use and
+ * of what they are asked for. A class that is used at all has a few, for a steady trickle; one that sees many starts now
+ * has as many more; and one whose starts come in bursts, with silence in between, keeps what a burst takes.
+ * docs/decisions/pool-sizes.md
  */
 import type { PoolTarget } from "../../worker/contract.ts";
+import type { ClassDemand } from "./cold-start-demand.ts";
 
 /** A class of sandboxes that functions can start from. */
 export type PoolClass = Pick<PoolTarget, "runtime" | "memoryMiB">;
@@ -25,60 +27,26 @@ export function poolClassKey(each: PoolClass): string {
   return `${each.runtime.identifier}/${each.memoryMiB}`;
 }
 
-/**
- * One target for every class in use. Where the sum is bounded, classes with the most demand are served first.
- * `demandOf` is the decayed number of recent cold starts by class key.
- */
+/** One target for every class in use. Where the sum is bounded, classes that want most are served first. */
 export function poolTargets(
   classes: Iterable<PoolClass>,
-  demandOf: (classKey: string) => number,
-  bounds: PoolBounds,
+  demandOf: (classKey: string) => ClassDemand,
+  { min, max }: PoolBounds,
 ): PoolTarget[] {
-  const distinct = new Map<string, PoolClass & { readonly demand: number }>();
+  const targets = new Map<string, PoolTarget>();
   for (const { runtime, memoryMiB } of classes) {
     const key = poolClassKey({ runtime, memoryMiB });
-    if (!distinct.has(key)) distinct.set(key, { runtime, memoryMiB, demand: demandOf(key) });
+    if (targets.has(key)) continue;
+    const { recent, burst } = demandOf(key);
+    targets.set(key, { runtime, memoryMiB, target: Math.min(max, Math.max(min + Math.round(recent), burst)) });
   }
 
-  let left = Math.max(readySandboxesMax, bounds.max);
-  return [...distinct.values()]
-    .toSorted((a, b) => b.demand - a.demand)
-    .map(({ runtime, memoryMiB, demand }) => {
-      const wanted = Math.min(bounds.max, bounds.min + Math.round(demand));
+  let left = Math.max(readySandboxesMax, max);
+  return [...targets.values()]
+    .toSorted((a, b) => b.target - a.target)
+    .map(({ runtime, memoryMiB, target: wanted }) => {
       const target = Math.min(wanted, left);
       left -= target;
       return { runtime, memoryMiB, target };
     });
-}
-
-/** Time after which a cold start counts half. */
-export const demandHalfLifeMs = 60_000;
-/** Below this a class has no demand worth remembering. */
-const demandFloor = 0.01;
-
-/** Cold starts by class, each fading with `demandHalfLifeMs`. */
-export class ColdStartDemand {
-  readonly #byClass = new Map<string, { value: number; atMs: number }>();
-
-  observe(classKey: string, nowMs: number): void {
-    const demand = this.#byClass.get(classKey);
-    if (demand === undefined) {
-      this.#byClass.set(classKey, { value: 1, atMs: nowMs });
-      return;
-    }
-    demand.value = faded(demand, nowMs) + 1;
-    demand.atMs = nowMs;
-  }
-
-  at(classKey: string, nowMs: number): number {
-    const demand = this.#byClass.get(classKey);
-    if (demand === undefined) return 0;
-    const value = faded(demand, nowMs);
-    if (value < demandFloor) this.#byClass.delete(classKey);
-    return value;
-  }
-}
-
-function faded(demand: { readonly value: number; readonly atMs: number }, nowMs: number): number {
-  return demand.value * 2 ** (-(nowMs - demand.atMs) / demandHalfLifeMs);
 }
