@@ -172,10 +172,11 @@ export class Forecast implements KeepAlivePolicy {
     const atMs = Math.max(nowMs, this.#nowMs);
     const minute = Math.floor(atMs / minuteMs);
     this.#minute ??= minute;
-    // After a long rest nothing is left to settle: the budget is spent and the environments are gone.
-    const last = Math.ceil(this.#budgetWindowMs / minuteMs) + 1;
-    if (minute - this.#minute > last) this.#minute = minute - last;
-    for (; this.#minute < minute; this.#minute++) this.#settle((this.#minute + 1) * minuteMs);
+    // First the minutes after what happened last: in them the window would have kept it. Once they are over the budget
+    // grants nothing more, and a long rest is settled in one.
+    const singly = Math.min(minute, this.#minute + Math.ceil(this.#budgetWindowMs / minuteMs) + 1);
+    while (this.#minute < singly) this.#settle(this.#minute + 1);
+    if (this.#minute < minute) this.#settle(minute);
     if (atMs > this.#nowMs) this.#spend(atMs);
     return atMs;
   }
@@ -187,7 +188,9 @@ export class Forecast implements KeepAlivePolicy {
     this.#nowMs = Math.max(this.#nowMs, untilMs);
   }
 
-  #settle(endMs: number): void {
+  /** What was before that minute. */
+  #settle(minute: number): void {
+    const endMs = minute * minuteMs;
     this.#spend(endMs);
     let budget = 0;
     for (const memory of this.#recent) {
@@ -197,8 +200,9 @@ export class Forecast implements KeepAlivePolicy {
     }
     // Of the past nobody knows what was idle: the price stays as it is.
     this.#price?.settle(this.#isRecalling ? budget : this.#idleMiBMinutes, budget);
+    this.#minute = minute;
     this.#idleMiBMinutes = 0;
-    this.#forecasts.learn(this.#levels(endMs), Math.floor(endMs / minuteMs));
+    this.#forecasts.learn(this.#levels(endMs), minute);
   }
 
   /** Of all functions that were wanted within the last days. */
