@@ -19,8 +19,10 @@ const cpuLimitDelayMs = 5;
 export interface RuntimeSource {
   /** A booted runtime that waits for its function; undefined when the pool has none that fits. */
   takePooled(spec: EnvironmentSpec): RuntimeProcess | undefined;
-  /** A sandbox for this function; nothing runs in it yet. `volume` is the `/tmp` of a former runtime. */
-  /** Rejects when it is not wanted any more once it is its turn. */
+  /**
+   * A sandbox for this function; nothing runs in it yet. `volume` is the `/tmp` of a former runtime. Rejects when it is not
+   * wanted any more once it is its turn.
+   */
   create(
     spec: EnvironmentSpec,
     listener: ProcessListener,
